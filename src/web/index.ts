@@ -1,0 +1,2 @@
+export { ensureWebClient } from './build.ts';
+export { type WebOptions, webRouter } from './router.ts';
