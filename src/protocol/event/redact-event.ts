@@ -1,0 +1,13 @@
+import { canonicalJsonFor } from './hashes.ts';
+import { Event } from './event.ts';
+import type { Pdu } from './pdu.ts';
+import { redactPdu } from './redact.ts';
+
+/**
+ * The event as it is after redaction, under the same id. Redacting it again changes nothing.
+ * Spec: client-server-api/#redactions
+ */
+export function redactEvent(event: Event): Event {
+  const pdu = redactPdu(event.pdu, event.rules) as Pdu;
+  return Event.fromParts(event.eventId, canonicalJsonFor(pdu, event.rules), event.rules, { pdu });
+}
