@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { durationMs, sizeBytes } from './units.ts';
+
+/** `login`: passwords and access tokens. */
+export const loginSection = z
+  .strictObject({
+    password_length_min: z.int().min(1).max(512).prefault(8).meta({
+      description: 'The fewest characters of a new password.',
+    }),
+    password_hash: z
+      .strictObject({
+        memory: sizeBytes({ minBytes: 8 * 1024, maxBytes: 2 ** 32 }).prefault('19M'),
+        iterations: z.int().min(1).max(1000).prefault(2),
+        parallelism: z.int().min(1).max(64).prefault(1),
+      })
+      .prefault({})
+      .meta({
+        description: 'The cost of argon2id, which hashes passwords. The defaults are those that OWASP recommends.',
+      }),
+    access_token_lifetime: durationMs({ minMs: 1000 }).prefault('1h').meta({
+      description:
+        'How long an access token lives that can be refreshed. Those of clients that never refresh do not expire.',
+    }),
+    refresh_token_lifetime: durationMs({ minMs: 1000 })
+      .optional()
+      .meta({
+        description: 'How long a refresh token lives from its last use. Without it: for good.',
+        examples: ['90d'],
+      }),
+  })
+  .prefault({})
+  .meta({ description: 'Passwords and access tokens.' });

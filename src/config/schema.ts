@@ -1,0 +1,36 @@
+/** The whole configuration: one section a file. Keys are the same in YAML and in code. */
+import { z } from 'zod';
+import { databaseSection } from './database.ts';
+import { httpSection } from './http.ts';
+import { listenersSection } from './listeners.ts';
+import { loggingSection } from './logging.ts';
+import { loginSection } from './login.ts';
+import { rateLimitsSection } from './rate-limits.ts';
+import { registrationSection } from './registration.ts';
+import { roomsSection } from './rooms.ts';
+import { serverSection } from './server.ts';
+import { termsSection } from './terms.ts';
+import { webSection } from './web.ts';
+import { wellKnownSection } from './well-known.ts';
+
+/** The sections in the order in which the sample and the docs show them. */
+export const configSchema = z.strictObject({
+  server: serverSection,
+  listeners: listenersSection,
+  http: httpSection,
+  database: databaseSection,
+  registration: registrationSection,
+  terms: termsSection,
+  login: loginSection,
+  rooms: roomsSection,
+  rate_limits: rateLimitsSection,
+  well_known: wellKnownSection,
+  web: webSection,
+  logging: loggingSection,
+});
+
+/** A valid configuration with every default filled in. Durations are milliseconds, sizes bytes, paths absolute. */
+export type Config = z.output<typeof configSchema>;
+
+/** A configuration as it is written: everything may be left out. */
+export type ConfigInput = z.input<typeof configSchema>;
