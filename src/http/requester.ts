@@ -24,7 +24,7 @@ export interface FederationRequester {
 export interface Remote {
   /** The client's address, after the trusted proxies' forwarding headers. */
   readonly ip: string;
-  /** Came straight from this machine: a loopback (or unix) socket and no forwarding header of any kind. */
+  /** Came straight from this machine: a loopback socket and no forwarding header of any kind. */
   readonly isLocal: boolean;
   readonly userAgent: string;
 }

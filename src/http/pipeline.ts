@@ -1,0 +1,288 @@
+/**
+ * The way of a request, all of it: match, CORS, authenticate, rate limit, read and check the body, handle, answer or
+ * render the error, log and count. Federation requests are authenticated after their body, which their signature covers.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import { parse as parseQuery } from 'node:querystring';
+import type { Clock } from '../clock.ts';
+import { forbidden, MatrixError, methodNotAllowed, missingToken, unrecognized } from '../protocol/errors.ts';
+import type { JsonObject } from '../protocol/json/index.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { RequestMetrics } from '../telemetry/request-metrics.ts';
+import { BODY_TIMEOUT_MS_DEFAULT, parseBody, rawBody, readBody } from './body.ts';
+import { CORS_HEADERS, PREFLIGHT_HEADERS } from './cors.ts';
+import type { RateLimits } from './rate-limits.ts';
+import type { RemoteOf } from './remote.ts';
+import { type OpenSignals, PipelineRequest } from './request.ts';
+import type { Authenticator, FederationAuthenticator, Masquerade, Requester } from './requester.ts';
+import { sendJson, sendResult } from './respond.ts';
+import type { Resource, Result, Route } from './route.ts';
+import { createRouter, type Match } from './router.ts';
+import { validate } from './validate.ts';
+
+export interface PipelineOptions {
+  readonly routes: readonly Route[];
+  readonly authenticator: Authenticator;
+  /** Undefined while the server doesn't federate: routes with `auth: 'federation'` then answer 403. */
+  readonly federationAuthenticator?: FederationAuthenticator | undefined;
+  readonly rateLimits: RateLimits;
+  readonly remoteOf: RemoteOf;
+  readonly logger: Logger;
+  readonly metrics: RequestMetrics;
+  readonly clock: Clock;
+  /** The level of the line that each request writes; `debug` by default, since it costs as much as a small request. */
+  readonly requestLogLevel?: 'trace' | 'debug' | 'info';
+  /** Also takes access tokens from the query (`?access_token=`), which the spec deprecates. */
+  readonly allowQueryTokens?: boolean;
+  readonly bodyTimeoutMs?: number;
+}
+
+/** What a listener does with a request that no route of its resources matches. */
+export type Fallback = (incoming: IncomingMessage, response: ServerResponse) => void;
+
+/** Serves the route table. */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #router;
+  readonly #logLevel: 'trace' | 'debug' | 'info';
+  readonly #openSignals: OpenSignals = new Set();
+  #isClosing = false;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#router = createRouter(options.routes);
+    this.#logLevel = options.requestLogLevel ?? 'debug';
+  }
+
+  /**
+   * The request listener for a listener with these resources. `fallback` gets what no route matches outside of
+   * `/_matrix/`; without one the answer is 404 `M_UNRECOGNIZED`, as for routes of other resources.
+   */
+  listener(resources: ReadonlySet<Resource>, fallback?: Fallback): Fallback {
+    return (incoming, response) => {
+      const target = incoming.url ?? '/';
+      const match = this.#router.find(target);
+      if (typeof match === 'object' && resources.has(match.entry.resource)) {
+        void this.#serve(match, incoming, response);
+      } else if (match === undefined && fallback !== undefined && !target.startsWith('/_matrix/')) {
+        fallback(incoming, response);
+      } else {
+        this.#refuseUnmatched(match === 'bad', incoming, response);
+      }
+    };
+  }
+
+  /** Ends waiting requests: their `signal` is aborted, and so is that of later ones. */
+  abortWaiting(): void {
+    this.#isClosing = true;
+    for (const controller of this.#openSignals) controller.abort();
+  }
+
+  /** Whether the server is shutting down: answers then ask the client to close the connection. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  async #serve({ entry, params, query }: Match, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { metrics, clock, remoteOf } = this.#options;
+    const common = entry.resource === 'metrics' || entry.resource === 'federation' ? NO_HEADERS : CORS_HEADERS;
+    if (incoming.method === 'OPTIONS') {
+      response.writeHead(204, common === CORS_HEADERS ? [...PREFLIGHT_HEADERS] : ['allow', entry.allowed.join(', ')]);
+      response.end();
+      return;
+    }
+    metrics.begin();
+    const request = new PipelineRequest(incoming, response, remoteOf(incoming), clock.now(), this.#openSignals);
+    const route = entry.byMethod[incoming.method as keyof typeof entry.byMethod];
+    try {
+      if (route === undefined) throw methodNotAllowed(entry.allowed);
+      request.params = params;
+      const result = await this.#answer(route, request, query);
+      const sent = sendResult(incoming, response, result, common);
+      if (sent !== undefined) await sent;
+    } catch (error) {
+      this.#sendError(error, request, route, common);
+    }
+    this.#finish(request, route);
+  }
+
+  async #answer(route: Route, request: PipelineRequest, query: string): Promise<Result> {
+    const { auth } = route;
+    if (auth !== 'none' && auth !== 'federation') {
+      const asked = this.#authenticate(route, request, query);
+      request.requester = asked instanceof Promise ? await asked : asked;
+    }
+    if (route.rateLimit !== undefined) this.#limit(route.rateLimit, request);
+    if (route.params !== undefined) request.params = validate(route.params, request.params, 'path');
+    request.query = route.query === undefined ? undefined : validate(route.query, queryObject(query), 'query');
+    if (route.body !== 'none' || auth === 'federation') await this.#readBody(route, request);
+    return route.handle(request);
+  }
+
+  /** The user behind the request's token; undefined only where the route lets anyone in. */
+  #authenticate(
+    route: Route,
+    request: PipelineRequest,
+    query: string,
+  ): Promise<Requester | undefined> | Requester | undefined {
+    const token = bearerToken(request.headers.authorization) ?? this.#queryToken(query);
+    if (token === undefined) {
+      if (route.auth === 'optional') return undefined;
+      throw missingToken();
+    }
+    const asked = this.#options.authenticator.authenticate(token, request.remote, masquerade(query));
+    return asked instanceof Promise ? asked.then((one) => admit(route, one)) : admit(route, asked);
+  }
+
+  #queryToken(query: string): string | undefined {
+    if (this.#options.allowQueryTokens !== true || !query.includes('access_token=')) return undefined;
+    return firstOf(queryObject(query).access_token);
+  }
+
+  #limit(name: NonNullable<Route['rateLimit']>, { requester, remote }: PipelineRequest): void {
+    const key =
+      typeof requester === 'object' && requester !== null && 'userId' in requester ? requester.userId : remote.ip;
+    this.#options.rateLimits.take(name, String(key));
+  }
+
+  async #readBody(route: Route, request: PipelineRequest): Promise<void> {
+    const { incoming } = request;
+    const timeoutMs = this.#options.bodyTimeoutMs ?? BODY_TIMEOUT_MS_DEFAULT;
+    if (route.body === 'raw') {
+      if (route.auth === 'federation') await this.#authenticateServer(request, undefined);
+      request.body = rawBody(incoming, route.bodyBytesMax, timeoutMs);
+      return;
+    }
+    const hasBody =
+      incoming.headers['content-length'] !== undefined || incoming.headers['transfer-encoding'] !== undefined;
+    const bytes = hasBody ? await readBody(incoming, route.bodyBytesMax, timeoutMs) : NO_BYTES;
+    const body = parseBody(bytes);
+    if (route.auth === 'federation') await this.#authenticateServer(request, bytes.length === 0 ? undefined : body);
+    if (route.body !== 'none') request.body = validate(route.body, body, 'body');
+  }
+
+  async #authenticateServer(request: PipelineRequest, content: JsonObject | undefined): Promise<void> {
+    const { federationAuthenticator } = this.#options;
+    if (federationAuthenticator === undefined) throw forbidden('This server does not federate');
+    const { incoming, remote } = request;
+    const authorization = incoming.headersDistinct.authorization ?? [];
+    const signed = { method: incoming.method ?? 'GET', uri: incoming.url ?? '/', authorization, content };
+    request.requester = await federationAuthenticator.authenticate(signed, remote);
+  }
+
+  #sendError(error: unknown, request: PipelineRequest, route: Route | undefined, common: readonly string[]): void {
+    const { incoming, response } = request;
+    if (!(error instanceof MatrixError) && !isClientGone(request)) {
+      this.#options.logger.error(
+        { requestId: request.requestId, operationId: route?.operationId, err: error },
+        'request failed',
+      );
+    }
+    if (response.headersSent) {
+      // Half an answer is out: only a broken connection tells the client.
+      response.destroy();
+      return;
+    }
+    const refusal = error instanceof MatrixError ? error : internalError(request.requestId);
+    const headers = { ...refusal.headers };
+    // What is left of a body that nobody will read would be taken for the next request.
+    if (!incoming.complete || this.#isClosing) headers.connection = 'close';
+    sendJson(incoming, response, refusal.status, headers, JSON.stringify(refusal.toBody()), common);
+  }
+
+  #finish(request: PipelineRequest, route: Route | undefined): void {
+    const { logger, metrics } = this.#options;
+    const { incoming, response } = request;
+    const durationMs = performance.now() - request.startedAt;
+    metrics.end(route?.operationId ?? 'wrongMethod', response.statusCode, durationMs);
+    if (!logger.isLevelEnabled(this.#logLevel)) return;
+    const line = {
+      requestId: request.requestId,
+      operationId: route?.operationId,
+      method: incoming.method,
+      path: incoming.url?.split('?', 1)[0],
+      status: response.statusCode,
+      durationMs: Math.round(durationMs * 1000) / 1000,
+      userId: userIdOf(request.requester),
+      ip: request.remote.ip,
+    };
+    logger[this.#logLevel](line, 'request');
+  }
+
+  /** 404 for an unknown path (or one of another listener's), 400 for one that is not valid percent-encoding. */
+  #refuseUnmatched(isBad: boolean, incoming: IncomingMessage, response: ServerResponse): void {
+    const { metrics } = this.#options;
+    if (incoming.method === 'OPTIONS' && !isBad) {
+      response.writeHead(204, [...PREFLIGHT_HEADERS]);
+      response.end();
+      return;
+    }
+    const refusal = isBad ? badTarget() : unrecognized();
+    const headers = incoming.complete ? {} : { connection: 'close' };
+    metrics.begin();
+    sendJson(incoming, response, refusal.status, headers, JSON.stringify(refusal.toBody()), CORS_HEADERS);
+    metrics.end('unknownPath', refusal.status, 0);
+  }
+}
+
+const NO_HEADERS: readonly string[] = [];
+const NO_BYTES = Buffer.alloc(0);
+
+/** The token of `Authorization: Bearer …`; undefined where there is none. */
+function bearerToken(header: string | undefined): string | undefined {
+  if (header === undefined || header.length < 8) return undefined;
+  const scheme = header.slice(0, 7);
+  if (scheme !== 'Bearer ' && scheme.toLowerCase() !== 'bearer ') return undefined;
+  const token = header.slice(7).trim();
+  return token === '' ? undefined : token;
+}
+
+/** `user_id` and `device_id` of the query, by which application services act as their users. */
+function masquerade(query: string): Masquerade | undefined {
+  if (!query.includes('user_id=')) return undefined;
+  const values = queryObject(query);
+  const userId = firstOf(values.user_id);
+  if (userId === undefined) return undefined;
+  return { userId, deviceId: firstOf(values.device_id) ?? firstOf(values['org.matrix.msc3202.device_id']) };
+}
+
+/** Refuses users that the route isn't for. */
+function admit(route: Route, requester: Requester): Requester {
+  if (requester.isLocked && !route.allowLocked) {
+    throw new MatrixError('M_USER_LOCKED', 'This account has been locked', { fields: { soft_logout: true } });
+  }
+  if (requester.isSuspended && !route.allowSuspended) {
+    throw new MatrixError('M_USER_SUSPENDED', 'This account has been suspended');
+  }
+  if (requester.isGuest && (route.auth === 'user' || route.auth === 'admin')) {
+    throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests may not do this', { status: 403 });
+  }
+  if (route.auth === 'admin' && !requester.isAdmin) throw forbidden('You are not a server administrator');
+  return requester;
+}
+
+/** No query has more params than this; what exceeds it is left out. */
+const QUERY_KEYS_MAX = 200;
+
+function queryObject(query: string) {
+  return parseQuery(query, '&', '=', { maxKeys: QUERY_KEYS_MAX });
+}
+
+function firstOf(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === 'object' ? value[0] : value;
+}
+
+function userIdOf(requester: unknown): unknown {
+  return typeof requester === 'object' && requester !== null && 'userId' in requester ? requester.userId : undefined;
+}
+
+function isClientGone({ incoming, response }: PipelineRequest): boolean {
+  return response.destroyed || (incoming.destroyed && !incoming.complete);
+}
+
+const internalError = (requestId: string): MatrixError =>
+  new MatrixError('M_UNKNOWN', `Internal server error (request ${requestId})`, { status: 500 });
+
+const badTarget = (): MatrixError =>
+  new MatrixError('M_UNRECOGNIZED', 'The path is not valid percent-encoding', { status: 400 });

@@ -1,0 +1,67 @@
+/** The request that handlers get. What only some of them need is made when they ask for it. */
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import type { Remote } from './requester.ts';
+import type { RouteRequest } from './route.ts';
+
+/** The requests of this process are told from those of others by a prefix. */
+const ID_PREFIX = Math.floor(Math.random() * 36 ** 4).toString(36);
+let lastId = 0;
+
+/** Signals that are to be aborted when the server shuts down: those of waiting requests. */
+export type OpenSignals = Set<AbortController>;
+
+/** One request on its way through the pipeline. */
+export class PipelineRequest implements RouteRequest<unknown, unknown, unknown, unknown> {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  requester: unknown;
+  readonly remote: Remote;
+  readonly now: number;
+  /** For the duration: `performance.now()` at the start. */
+  readonly startedAt = performance.now();
+  readonly incoming: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly #openSignals: OpenSignals;
+  #requestId: string | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(incoming: IncomingMessage, response: ServerResponse, remote: Remote, now: number, open: OpenSignals) {
+    this.incoming = incoming;
+    this.response = response;
+    this.remote = remote;
+    this.now = now;
+    this.#openSignals = open;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.incoming.headers;
+  }
+
+  get requestId(): string {
+    if (this.#requestId === undefined) {
+      lastId++;
+      this.#requestId = `${ID_PREFIX}-${lastId.toString(36)}`;
+    }
+    return this.#requestId;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) this.#controller = this.#startController();
+    return this.#controller.signal;
+  }
+
+  #startController(): AbortController {
+    const controller = new AbortController();
+    const open = this.#openSignals;
+    open.add(controller);
+    const { response } = this;
+    if (response.closed || response.destroyed) controller.abort();
+    response.once('close', () => {
+      open.delete(controller);
+      if (!response.writableFinished) controller.abort();
+    });
+    return controller;
+  }
+}

@@ -1,0 +1,110 @@
+/** Writes answers. Headers are flat lists of names and values, which node:http sends without copying. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline as pipe } from 'node:stream/promises';
+import { constants, gzip } from 'node:zlib';
+import { RawJson, Reply, type ReplyBody, type Result } from './result.ts';
+
+/** JSON shorter than this (in UTF-16 units) is sent as it is: compressing it would cost more than it saves. */
+export const GZIP_UNITS_MIN = 4096;
+
+/** Fast; higher levels cost several times the time for some percent. */
+const GZIP_OPTIONS = { level: 3, memLevel: 8, strategy: constants.Z_DEFAULT_STRATEGY };
+
+const NO_HEADERS: Readonly<Record<string, string>> = {};
+
+/**
+ * Sends what a handler answered. `common` are the headers that every answer of the resource carries. Returns a promise
+ * only for streams; it settles when the stream is sent, and rejects where the stream or the client failed.
+ */
+export function sendResult(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  result: Result,
+  common: readonly string[],
+): Promise<void> | undefined {
+  if (result instanceof RawJson) return sendJson(incoming, response, 200, NO_HEADERS, result.json, common);
+  if (result instanceof Reply) return sendReply(incoming, response, result, common);
+  return sendJson(incoming, response, 200, NO_HEADERS, JSON.stringify(result), common);
+}
+
+function sendReply(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, body }: Reply,
+  common: readonly string[],
+): Promise<void> | undefined {
+  const text = jsonText(body);
+  if (text !== undefined) return sendJson(incoming, response, status, headers, text, common);
+  const head = headList(headers, common);
+  if (body instanceof Readable) {
+    response.writeHead(status, head);
+    if (incoming.method !== 'HEAD') return pipe(body, response);
+    body.destroy();
+    response.end();
+    return undefined;
+  }
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body instanceof Uint8Array ? body : undefined;
+  if (status !== 204 && status !== 304) head.push('content-length', String(bytes?.length ?? 0));
+  response.writeHead(status, head);
+  response.end(incoming.method === 'HEAD' ? undefined : bytes);
+  return undefined;
+}
+
+/** The body's JSON where it is to be sent as such. */
+function jsonText(body: ReplyBody): string | undefined {
+  if (body instanceof RawJson) return body.json;
+  if (typeof body !== 'object' || body instanceof Uint8Array || body instanceof Readable) return undefined;
+  return JSON.stringify(body);
+}
+
+/** Sends JSON, compressed where it is long and the client takes gzip. */
+export function sendJson(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  json: string,
+  common: readonly string[],
+): undefined {
+  const head = headList(headers, common);
+  if (headers['content-type'] === undefined) head.push('content-type', 'application/json');
+  if (headers['cache-control'] === undefined) head.push('cache-control', 'no-store');
+  if (json.length >= GZIP_UNITS_MIN) {
+    head.push('vary', 'accept-encoding');
+    if (takesGzip(incoming)) {
+      sendGzip(incoming, response, status, json, head);
+      return;
+    }
+  }
+  head.push('content-length', String(Buffer.byteLength(json)));
+  response.writeHead(status, head);
+  response.end(incoming.method === 'HEAD' ? undefined : json);
+}
+
+function sendGzip(incoming: IncomingMessage, response: ServerResponse, status: number, json: string, head: string[]) {
+  gzip(json, GZIP_OPTIONS, (error, bytes) => {
+    if (response.destroyed) return;
+    if (error !== null) {
+      response.destroy(error);
+      return;
+    }
+    head.push('content-encoding', 'gzip', 'content-length', String(bytes.length));
+    response.writeHead(status, head);
+    response.end(incoming.method === 'HEAD' ? undefined : bytes);
+  });
+}
+
+/** Whether the client takes gzip: a refusal (`gzip;q=0`) is heeded, preferences are not. */
+function takesGzip(incoming: IncomingMessage): boolean {
+  const accepted = incoming.headers['accept-encoding'];
+  return typeof accepted === 'string' && /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:\s*(?:,|$)))/i.test(accepted);
+}
+
+/** A new list, for the caller to push to. */
+function headList(headers: Readonly<Record<string, string>>, common: readonly string[]): string[] {
+  const head = common.slice();
+  if (headers === NO_HEADERS) return head;
+  for (const name in headers) head.push(name, headers[name] ?? '');
+  return head;
+}
