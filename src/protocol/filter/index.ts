@@ -1,0 +1,13 @@
+/** Filters: parse them, ask them. */
+export {
+  acceptsEverything,
+  type EventFilter,
+  type Filter,
+  type FilterableEvent,
+  matchesEvent,
+  matchesRoom,
+  matchesRoomEvent,
+  type RoomEventFilter,
+  type RoomFilter,
+} from './filter.ts';
+export { type BadFilter, filterJson, isBadFilter, parseFilter, parseRoomEventFilter } from './parse.ts';
