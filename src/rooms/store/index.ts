@@ -1,0 +1,33 @@
+/** The rooms' storage: rows of rooms, events, memberships; the state tree is in state-tree.ts. For src/rooms only. */
+export { EventReader, type RoomRange } from './event-reader.ts';
+export {
+  findMembership,
+  forgetMembership,
+  listMembers,
+  listMembersBy,
+  listRoomsOfUser,
+  type MembershipRow,
+  putMembership,
+  type RoomMembershipRow,
+} from './membership-rows.ts';
+export { roomsMigrations } from './migrations.ts';
+export {
+  type AliasRow,
+  advanceRoom,
+  advanceRoomState,
+  deleteAlias,
+  eventsStream,
+  findAlias,
+  findRoom,
+  insertAlias,
+  insertRoom,
+  listAliases,
+  listRooms,
+  moveAliases,
+  type RoomDigest,
+  type RoomRow,
+  setRoomPublic,
+} from './room-rows.ts';
+export { type StateKeyName, StateKeys } from './state-keys.ts';
+export { StoredEvent, storedEventOf } from './stored-event.ts';
+export { type Membership, UNREAD, type Unread } from './tables.ts';

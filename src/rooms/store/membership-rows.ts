@@ -1,0 +1,100 @@
+import type { RoomId, UserId } from '../../protocol/ids/index.ts';
+import { compiledOnce } from '../../storage/compiled-once.ts';
+import type { ReadTx, WriteTx } from '../../storage/types.ts';
+import type { Membership, MembershipsTable } from './tables.ts';
+
+export type MembershipRow = MembershipsTable;
+
+/** A user's membership with its room's id. */
+export type RoomMembershipRow = MembershipsTable & { readonly room_id: RoomId };
+
+/** The current membership of a user in a room, or undefined where there never was one. */
+export async function findMembership(tx: ReadTx, userId: UserId, roomNid: number): Promise<MembershipRow | undefined> {
+  return tx.find(membershipOf, { userId, roomNid });
+}
+
+/** All current memberships in a room, in no order. Small rooms only: for display, page through `listMembersBy`. */
+export async function listMembers(tx: ReadTx, roomNid: number): Promise<readonly MembershipRow[]> {
+  return tx.run(membersOf, { roomNid });
+}
+
+/** The members of a room with one membership. */
+export async function listMembersBy(
+  tx: ReadTx,
+  roomNid: number,
+  membership: Membership,
+): Promise<readonly MembershipRow[]> {
+  return tx.run(membersBy, { roomNid, membership });
+}
+
+/** All rooms a user has to do with, forgotten ones too, with their ids. */
+export async function listRoomsOfUser(tx: ReadTx, userId: UserId): Promise<readonly RoomMembershipRow[]> {
+  return tx.run(roomsOf, { userId });
+}
+
+/** Inserts or replaces a membership. */
+export async function putMembership(tx: WriteTx, row: MembershipRow): Promise<void> {
+  await tx.run(upsertMembership, row);
+}
+
+/** Marks a room as forgotten by a user. */
+export async function forgetMembership(tx: WriteTx, userId: UserId, roomNid: number): Promise<void> {
+  await tx.db
+    .updateTable('memberships')
+    .set({ forgotten: 1 })
+    .where('user_id', '=', userId)
+    .where('room_nid', '=', roomNid)
+    .execute();
+}
+
+const membershipOf = compiledOnce<{ userId: UserId; roomNid: number }>()((db, p) =>
+  db.selectFrom('memberships').selectAll().where('user_id', '=', p('userId')).where('room_nid', '=', p('roomNid')),
+);
+
+const membersOf = compiledOnce<{ roomNid: number }>()((db, p) =>
+  db.selectFrom('memberships').selectAll().where('room_nid', '=', p('roomNid')),
+);
+
+const membersBy = compiledOnce<{ roomNid: number; membership: Membership }>()((db, p) =>
+  db
+    .selectFrom('memberships')
+    .selectAll()
+    .where('room_nid', '=', p('roomNid'))
+    .where('membership', '=', p('membership')),
+);
+
+const roomsOf = compiledOnce<{ userId: UserId }>()((db, p) =>
+  db
+    .selectFrom('memberships')
+    .innerJoin('rooms', 'rooms.room_nid', 'memberships.room_nid')
+    .selectAll('memberships')
+    .select('rooms.room_id')
+    .where('memberships.user_id', '=', p('userId')),
+);
+
+const upsertMembership = compiledOnce<MembershipRow>()((db, p) =>
+  db
+    .insertInto('memberships')
+    .values({
+      user_id: p('user_id'),
+      room_nid: p('room_nid'),
+      membership: p('membership'),
+      event_nid: p('event_nid'),
+      position: p('position'),
+      sender: p('sender'),
+      forgotten: p('forgotten'),
+      display_name: p('display_name'),
+      avatar_url: p('avatar_url'),
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['user_id', 'room_nid']).doUpdateSet((eb) => ({
+        membership: eb.ref('excluded.membership'),
+        event_nid: eb.ref('excluded.event_nid'),
+        position: eb.ref('excluded.position'),
+        sender: eb.ref('excluded.sender'),
+        forgotten: eb.ref('excluded.forgotten'),
+        display_name: eb.ref('excluded.display_name'),
+        avatar_url: eb.ref('excluded.avatar_url'),
+      })),
+    ),
+);
