@@ -1,0 +1,113 @@
+/**
+ * Which rule an event meets, and what it makes of it.
+ * Spec: client-server-api/#push-rules
+ */
+import type { Event } from '../event/index.ts';
+import { parseUserId, type UserId } from '../ids/index.ts';
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, readString, readValue } from '../json/index.ts';
+import { conditionHolds, type PushContext } from './conditions.ts';
+import { defaultPushRules } from './default-rules.ts';
+import { globMatchesWords } from './glob.ts';
+import { eventProperty } from './property-path.ts';
+import { PUSH_RULE_KINDS, type PushRule, type PushRuleKind, type PushRuleset } from './types.ts';
+
+/** What becomes of an event for one user. */
+export interface PushVerdict {
+  readonly notify: boolean;
+  /** Only ever with `notify`. */
+  readonly highlight: boolean;
+  readonly sound?: string;
+  /** What goes to the push gateway, `sound` and `highlight` among them. */
+  readonly tweaks: JsonObject;
+  /** The rule that matched; undefined where none did. */
+  readonly ruleId: string | undefined;
+}
+
+const NOTHING: PushVerdict = { notify: false, highlight: false, tweaks: {}, ruleId: undefined };
+
+/**
+ * Evaluates a user's rules: the first that is enabled and matches decides. A user's own events never notify.
+ * Spec: client-server-api/#push-rules
+ */
+export function evaluatePush(ruleset: PushRuleset, event: Event, context: PushContext): PushVerdict {
+  if (event.sender === context.userId) return NOTHING;
+  for (const kind of PUSH_RULE_KINDS) {
+    for (const rule of ruleset[kind]) {
+      if (rule.enabled && MATCHES[kind](rule, event, context)) return verdictOf(rule);
+    }
+  }
+  return NOTHING;
+}
+
+const MATCHES: Readonly<Record<PushRuleKind, (rule: PushRule, event: Event, context: PushContext) => boolean>> = {
+  override: conditionsHold,
+  content: bodyMatches,
+  room: (rule, event) => rule.rule_id === event.roomId,
+  sender: (rule, event) => rule.rule_id === event.sender,
+  underride: conditionsHold,
+};
+
+function conditionsHold(rule: PushRule, event: Event, context: PushContext): boolean {
+  return (rule.conditions ?? []).every((condition) => conditionHolds(condition, event, context));
+}
+
+function bodyMatches({ pattern }: PushRule, event: Event): boolean {
+  const body = eventProperty(event, 'content.body');
+  return typeof pattern === 'string' && typeof body === 'string' && globMatchesWords(pattern, body);
+}
+
+/** Unknown actions, `dont_notify` and `coalesce` among them, are ignored. Spec: client-server-api/#historical-actions */
+function verdictOf(rule: PushRule): PushVerdict {
+  const notify = rule.actions.includes('notify');
+  const tweaks: Record<string, JsonValue> = {};
+  for (const action of rule.actions) {
+    const name = isJsonObject(action) ? readString(action, 'set_tweak') : undefined;
+    if (name === undefined || name === '__proto__' || !isJsonObject(action)) continue;
+    const value = readValue(action, 'value') ?? (name === 'highlight' ? true : undefined);
+    if (value !== undefined) tweaks[name] = value;
+  }
+  const { sound } = tweaks;
+  return {
+    notify,
+    highlight: notify && tweaks.highlight === true,
+    ...(typeof sound === 'string' ? { sound } : {}),
+    tweaks,
+    ruleId: rule.rule_id,
+  };
+}
+
+/** The outcome of the default rules for everybody at once. */
+export interface DefaultPushVerdicts {
+  /** For all who aren't in `particular`; for the sender it is always none. */
+  readonly others: PushVerdict;
+  /** For users whom the event names: mentioned or invited. */
+  readonly particular: ReadonlyMap<UserId, PushVerdict>;
+}
+
+/** A user whom no event names: the historical grammar allows an empty localpart, no server gives one. */
+const NOBODY = parseUserId('@:nobody.invalid') as UserId;
+const RULES_OF_NOBODY = defaultPushRules(NOBODY);
+
+/**
+ * Evaluates the default rules once for all users who have no others: only who is mentioned or invited can differ. The
+ * users named need not be members.
+ * Spec: client-server-api/#predefined-rules
+ */
+export function evaluateDefaultPush(event: Event, context: Omit<PushContext, 'userId'>): DefaultPushVerdicts {
+  const particular = new Map<UserId, PushVerdict>();
+  for (const userId of usersNamedBy(event)) {
+    particular.set(userId, evaluatePush(defaultPushRules(userId), event, { ...context, userId }));
+  }
+  return { others: evaluatePush(RULES_OF_NOBODY, event, { ...context, userId: NOBODY }), particular };
+}
+
+function usersNamedBy(event: Event): ReadonlySet<UserId> {
+  const mentions = eventProperty(event, 'content.m\\.mentions.user_ids');
+  const texts = isJsonArray(mentions) ? mentions : [];
+  const named = new Set<UserId>();
+  for (const text of event.type === 'm.room.member' ? [...texts, event.stateKey ?? ''] : texts) {
+    const userId = typeof text === 'string' ? parseUserId(text) : undefined;
+    if (userId !== undefined && userId !== event.sender) named.add(userId);
+  }
+  return named;
+}

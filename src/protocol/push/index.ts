@@ -1,0 +1,13 @@
+/** Push rules: the default ones, and what rules make of an event. */
+export type { NotificationLevels, PushContext } from './conditions.ts';
+export { defaultPushRules, MASTER_RULE_ID, type PushRuleChanges, pushRules } from './default-rules.ts';
+export { type DefaultPushVerdicts, evaluateDefaultPush, evaluatePush, type PushVerdict } from './evaluate.ts';
+export { splitPropertyPath } from './property-path.ts';
+export {
+  PUSH_RULE_KINDS,
+  type PushAction,
+  type PushCondition,
+  type PushRule,
+  type PushRuleKind,
+  type PushRuleset,
+} from './types.ts';
