@@ -16,7 +16,7 @@ import type { RateLimits } from './rate-limits.ts';
 import type { RemoteOf } from './remote.ts';
 import { type OpenSignals, PipelineRequest } from './request.ts';
 import type { Authenticator, FederationAuthenticator, Masquerade, Requester } from './requester.ts';
-import { sendJson, sendResult } from './respond.ts';
+import { sendRefusal, sendResult } from './respond.ts';
 import type { Resource, Result, Route } from './route.ts';
 import { createRouter, type Match } from './router.ts';
 import { validate } from './validate.ts';
@@ -46,8 +46,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #router;
   readonly #logLevel: 'trace' | 'debug' | 'info';
-  readonly #openSignals: OpenSignals = new Set();
-  #isClosing = false;
+  readonly #openSignals: OpenSignals = { controllers: new Set(), isClosing: false };
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -75,13 +74,8 @@ export class Pipeline {
 
   /** Ends waiting requests: their `signal` is aborted, and so is that of later ones. */
   abortWaiting(): void {
-    this.#isClosing = true;
-    for (const controller of this.#openSignals) controller.abort();
-  }
-
-  /** Whether the server is shutting down: answers then ask the client to close the connection. */
-  get isClosing(): boolean {
-    return this.#isClosing;
+    this.#openSignals.isClosing = true;
+    for (const controller of this.#openSignals.controllers) controller.abort();
   }
 
   async #serve({ entry, params, query }: Match, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -184,11 +178,7 @@ export class Pipeline {
       response.destroy();
       return;
     }
-    const refusal = error instanceof MatrixError ? error : internalError(request.requestId);
-    const headers = { ...refusal.headers };
-    // What is left of a body that nobody will read would be taken for the next request.
-    if (!incoming.complete || this.#isClosing) headers.connection = 'close';
-    sendJson(incoming, response, refusal.status, headers, JSON.stringify(refusal.toBody()), common);
+    sendRefusal(incoming, response, error instanceof MatrixError ? error : internalError(request.requestId), common);
   }
 
   #finish(request: PipelineRequest, route: Route | undefined): void {
@@ -219,9 +209,8 @@ export class Pipeline {
       return;
     }
     const refusal = isBad ? badTarget() : unrecognized();
-    const headers = incoming.complete ? {} : { connection: 'close' };
     metrics.begin();
-    sendJson(incoming, response, refusal.status, headers, JSON.stringify(refusal.toBody()), CORS_HEADERS);
+    sendRefusal(incoming, response, refusal, CORS_HEADERS);
     metrics.end('unknownPath', refusal.status, 0);
   }
 }

@@ -4,10 +4,8 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
+import { RATE_LIMITS, type RateLimit, type RateLimitName } from '../config/index.ts';
 import { limitExceeded } from '../protocol/errors.ts';
-import { RATE_LIMITS, type RateLimit, type RateLimitName } from './rate-limit-table.ts';
-
-export { RATE_LIMITS, type RateLimit, type RateLimitName } from './rate-limit-table.ts';
 
 /** How many buckets are remembered; the least recently used go first (they are the fullest ones in practice). */
 const BUCKETS_MAX = 100_000;

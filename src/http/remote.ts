@@ -23,14 +23,13 @@ const FORWARDING_HEADERS = [
 
 /**
  * Makes the function that tells where a request comes from. `X-Forwarded-For` is believed from the right as long as the
- * hops are trusted: `trustedProxies` holds addresses and CIDR ranges, and `unix` for proxies on a unix socket.
+ * hops are trusted: `trustedProxies` holds addresses and CIDR ranges; with any entry, peers on unix sockets are trusted too.
  * Throws an `Error` for an entry that is neither.
  */
 export function createRemoteOf(trustedProxies: readonly string[]): RemoteOf {
-  const ranges = trustedProxies.filter((entry) => entry !== 'unix').map(parseRange);
-  const trustsUnix = trustedProxies.includes('unix');
+  const ranges = trustedProxies.map(parseRange);
   const isTrusted = (address: string): boolean =>
-    address === UNIX_SOCKET ? trustsUnix : ranges.length > 0 && matches(address, ranges);
+    ranges.length > 0 && (address === UNIX_SOCKET || matches(address, ranges));
   return (request) => {
     const { headers } = request;
     const userAgent = headers['user-agent'] ?? '';

@@ -9,7 +9,11 @@ const ID_PREFIX = Math.floor(Math.random() * 36 ** 4).toString(36);
 let lastId = 0;
 
 /** Signals that are to be aborted when the server shuts down: those of waiting requests. */
-export type OpenSignals = Set<AbortController>;
+export interface OpenSignals {
+  readonly controllers: Set<AbortController>;
+  /** Signals that are asked for from now on are aborted already. */
+  isClosing: boolean;
+}
 
 /** One request on its way through the pipeline. */
 export class PipelineRequest implements RouteRequest<unknown, unknown, unknown, unknown> {
@@ -55,11 +59,11 @@ export class PipelineRequest implements RouteRequest<unknown, unknown, unknown, 
   #startController(): AbortController {
     const controller = new AbortController();
     const open = this.#openSignals;
-    open.add(controller);
     const { response } = this;
-    if (response.closed || response.destroyed) controller.abort();
+    if (open.isClosing || response.destroyed) controller.abort();
+    open.controllers.add(controller);
     response.once('close', () => {
-      open.delete(controller);
+      open.controllers.delete(controller);
       if (!response.writableFinished) controller.abort();
     });
     return controller;

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline as pipe } from 'node:stream/promises';
 import { constants, gzip } from 'node:zlib';
+import type { MatrixError } from '../protocol/errors.ts';
 import { RawJson, Reply, type ReplyBody, type Result } from './result.ts';
 
 /** JSON shorter than this (in UTF-16 units) is sent as it is: compressing it would cost more than it saves. */
@@ -83,6 +84,7 @@ export function sendJson(
 }
 
 function sendGzip(incoming: IncomingMessage, response: ServerResponse, status: number, json: string, head: string[]) {
+  response.statusCode = status;
   gzip(json, GZIP_OPTIONS, (error, bytes) => {
     if (response.destroyed) return;
     if (error !== null) {
@@ -93,6 +95,57 @@ function sendGzip(incoming: IncomingMessage, response: ServerResponse, status: n
     response.writeHead(status, head);
     response.end(incoming.method === 'HEAD' ? undefined : bytes);
   });
+}
+
+/**
+ * Sends a refusal. Of a body that nobody will read a short rest is left to node:http, which skips it. For a longer one the
+ * connection is closed, but not before the client had the time to read the answer: closing a socket with unread data
+ * resets it, and the answer would be lost.
+ */
+export function sendRefusal(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  refusal: MatrixError,
+  common: readonly string[],
+): void {
+  const json = JSON.stringify(refusal.toBody());
+  if (!hasLongRest(incoming)) {
+    sendJson(incoming, response, refusal.status, refusal.headers, json, common);
+    return;
+  }
+  const head = headList({ ...refusal.headers, connection: 'close' }, common);
+  head.push('content-type', 'application/json', 'cache-control', 'no-store');
+  head.push('content-length', String(Buffer.byteLength(json)));
+  response.writeHead(refusal.status, head);
+  response.write(json);
+  skipThenEnd(incoming, response);
+}
+
+/** Up to here an unread body is skipped on the same connection. */
+const SKIP_BYTES_MAX = 256 * 1024;
+/** How long and how far a longer one is read on, so that its client sees the answer. */
+const LINGER_MS = 2000;
+const LINGER_BYTES_MAX = 16 * 1024 * 1024;
+
+function hasLongRest(incoming: IncomingMessage): boolean {
+  if (incoming.complete) return false;
+  const { headers } = incoming;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SKIP_BYTES_MAX;
+}
+
+function skipThenEnd(incoming: IncomingMessage, response: ServerResponse): void {
+  let skippedBytes = 0;
+  const finish = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(finish, LINGER_MS);
+  incoming.on('error', finish).once('end', finish).once('close', finish);
+  incoming.on('data', (chunk: Buffer) => {
+    skippedBytes += chunk.length;
+    if (skippedBytes > LINGER_BYTES_MAX) finish();
+  });
+  incoming.resume();
 }
 
 /** Whether the client takes gzip: a refusal (`gzip;q=0`) is heeded, preferences are not. */

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
-import type { RateLimitName } from './rate-limit-table.ts';
+import type { RateLimitName } from '../config/index.ts';
 import type { FederationRequester, Remote, Requester } from './requester.ts';
 import type { Result } from './result.ts';
 

@@ -1,0 +1,10 @@
+/** HTTP: `route()`, the pipeline that serves the routes, rate limits, listeners. */
+export { openApi, routesMarkdown } from './docs.ts';
+export { type BoundAddress, type Listeners, startListeners } from './listeners.ts';
+export { healthRoutes, metricsRoutes } from './operations.ts';
+export { type Fallback, Pipeline, type PipelineOptions } from './pipeline.ts';
+export { RateLimits } from './rate-limits.ts';
+export { createRemoteOf } from './remote.ts';
+export * from './route.ts';
+export * from './schema.ts';
+export { createWebApp } from './web-app.ts';
