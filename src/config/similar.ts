@@ -2,7 +2,8 @@
 export function mostSimilar(word: string, candidates: readonly string[]): readonly string[] {
   const distances = candidates.map((candidate) => editDistance(word.toLowerCase(), candidate.toLowerCase()));
   const nearest = Math.min(...distances);
-  if (nearest > Math.max(1, Math.floor(word.length / 3))) return [];
+  const acceptedMax = word.length <= 3 ? 1 : Math.max(2, Math.floor(word.length / 3));
+  if (nearest > acceptedMax) return [];
   return candidates.filter((_, index) => distances[index] === nearest);
 }
 

@@ -1,0 +1,46 @@
+// `npm test`: type check, lint and all tests that need nothing but this checkout. `npm test -- src/rooms` runs only
+// the tests below that folder (or of that file).
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+
+const ROOT = path.join(import.meta.dirname, '..');
+// The browser is a suite of its own (npm run test:browser): it needs Chromium.
+const SLOW = /^spec-tests[/\\]browser[/\\]/;
+
+const only = process.argv.slice(2).map((name) => path.relative(ROOT, path.resolve(name)));
+const files = globSync(['src/**/*.test.ts', 'spec-tests/**/*.test.ts', 'bench/**/*.test.ts'], { cwd: ROOT })
+  .filter((file) => (only.length === 0 ? !SLOW.test(file) : only.some((name) => isBelow(file, name))))
+  .toSorted();
+
+const steps = [
+  ...(only.length > 0
+    ? []
+    : [
+        ['type check', ['node_modules/typescript/bin/tsc', '-p', '.']],
+        ['lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--diagnostic-level=warn']],
+      ]),
+  [`tests (${files.length} files)`, ['--test', ...concurrency(), '--test-timeout=120000', ...files]],
+];
+
+const outcomes = steps.map(([name, args]) => {
+  console.log(`\n== ${name}`);
+  const startMs = performance.now();
+  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+  return { name, passed: status === 0, seconds: (performance.now() - startMs) / 1000 };
+});
+
+console.log('\n== summary');
+for (const { name, passed, seconds } of outcomes) {
+  console.log(`${passed ? 'ok    ' : 'FAILED'}  ${name} (${seconds.toFixed(1)} s)`);
+}
+process.exitCode = outcomes.every(({ passed }) => passed) ? 0 : 1;
+
+function concurrency() {
+  return [`--test-concurrency=${Math.max(2, availableParallelism())}`];
+}
+
+function isBelow(file, name) {
+  return name === '' || file === name || file.startsWith(name + path.sep);
+}
