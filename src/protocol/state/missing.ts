@@ -48,7 +48,12 @@ function chainsWithStarts(starts: Iterable<EventId>, inputs: ResolutionInputs, m
 }
 
 /** What the authorization rules look up for the events in the agreed state. */
-function needSelected(ids: Iterable<EventId>, split: SplitState, inputs: ResolutionInputs, missing: Set<EventId>): void {
+function needSelected(
+  ids: Iterable<EventId>,
+  split: SplitState,
+  inputs: ResolutionInputs,
+  missing: Set<EventId>,
+): void {
   for (const id of ids) {
     const event = findOrMiss(id, inputs, missing);
     if (event === undefined) continue;

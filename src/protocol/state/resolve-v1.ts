@@ -9,7 +9,11 @@ import type { ResolutionPhase, ResolutionTrace } from './trace.ts';
 
 const ALLOWED: Verdict = { allowed: true };
 /** What the trace says of candidates that v1 passes over without asking the authorization rules. */
-const PASSED_OVER: Verdict = { allowed: false, rule: 'state resolution v1', reason: 'another candidate was decided on first' };
+const PASSED_OVER: Verdict = {
+  allowed: false,
+  rule: 'state resolution v1',
+  reason: 'another candidate was decided on first',
+};
 
 /** The kinds that decide on others, in the order in which they are resolved; everything else comes after them. */
 const AUTH_PHASES = new Map<ResolutionPhase, string>([
@@ -54,7 +58,10 @@ function candidatesByKey(split: SplitState, inputs: ResolutionInputs): Map<State
   for (const [key, ofKey] of ids) {
     const hashed = Array.from(ofKey, (id) => ({ event: needEvent(inputs, id), hash: sha1(id) }));
     hashed.sort((a, b) => b.event.depth - a.event.depth || (a.hash < b.hash ? -1 : 1));
-    candidates.set(key, hashed.map(({ event }) => event));
+    candidates.set(
+      key,
+      hashed.map(({ event }) => event),
+    );
   }
   return candidates;
 }

@@ -34,7 +34,12 @@ export function conflictedStateSet(split: SplitState): Set<EventId> {
   return ids;
 }
 
-function areAgreed(key: StateKey, id: EventId, states: Iterable<StateMap<EventId>>, absenceConflicts: boolean): boolean {
+function areAgreed(
+  key: StateKey,
+  id: EventId,
+  states: Iterable<StateMap<EventId>>,
+  absenceConflicts: boolean,
+): boolean {
   for (const state of states) {
     const other = state.get(key);
     if (other !== id && (other !== undefined || absenceConflicts)) return false;
