@@ -1,9 +1,9 @@
 import {
   type CompiledQuery,
   DefaultQueryExecutor,
-  type Dialect as KyselyDialect,
   DummyDriver,
   Kysely,
+  type Dialect as KyselyDialect,
   type QueryResult,
 } from 'kysely';
 import { StorageMisuseError } from './errors.ts';

@@ -40,7 +40,9 @@ export async function upsert<T extends TableName>(
 ): Promise<void> {
   const columns = Object.keys(row);
   const keys: ReadonlySet<string> = new Set(key);
-  const changes = columns.filter((column) => !keys.has(column)).map((column) => `${quote(column)} = excluded.${quote(column)}`);
+  const changes = columns
+    .filter((column) => !keys.has(column))
+    .map((column) => `${quote(column)} = excluded.${quote(column)}`);
   const action = changes.length === 0 ? 'nothing' : `update set ${changes.join(', ')}`;
   const text =
     `insert into ${quote(table)} (${columns.map(quote).join(', ')}) values ${tuples(tx, 1, columns.length)} ` +
@@ -59,5 +61,8 @@ function quote(identifier: string): string {
 function tuples(tx: WriteTx, rowCount: number, columnCount: number): string {
   let number = 0;
   const placeholder = () => (tx.dialect === 'sqlite' ? '?' : `$${++number}`);
-  return Array.from({ length: rowCount }, () => `(${Array.from({ length: columnCount }, placeholder).join(', ')})`).join(', ');
+  return Array.from(
+    { length: rowCount },
+    () => `(${Array.from({ length: columnCount }, placeholder).join(', ')})`,
+  ).join(', ');
 }

@@ -54,7 +54,6 @@ interface Param<P extends object> {
 type KeysOf<P, V> = { [K in keyof P & string]: P[K] extends V ? K : never }[keyof P & string];
 type ElementOf<L> = L extends readonly (infer E)[] ? E : never;
 
-
 let compiledCount = 0;
 
 /**
@@ -84,8 +83,7 @@ function makeParam<P extends object>(): Param<P> {
   const param = <K extends keyof P & string>(key: K) => sql<P[K]>`${new QueryParam(key)}`;
   return Object.assign(param, {
     numbers: (key: string) => sql<number>`${new QueryParam(key, 'number')}`,
-    texts: <K extends KeysOf<P, readonly string[]>>(key: K) =>
-      sql<ElementOf<P[K]>>`${new QueryParam(key, 'string')}`,
+    texts: <K extends KeysOf<P, readonly string[]>>(key: K) => sql<ElementOf<P[K]>>`${new QueryParam(key, 'string')}`,
   });
 }
 

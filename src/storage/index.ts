@@ -1,7 +1,7 @@
 import type { Database, DatabaseConfig, DatabaseDeps, Migrations } from './types.ts';
 
-export { type CompiledOnce, compiledOnce } from './compiled-once.ts';
 export { bulkInsert, upsert } from './bulk.ts';
+export { type CompiledOnce, compiledOnce } from './compiled-once.ts';
 export { isUniqueViolation, StorageMisuseError, StorageRefusedError, StorageUnavailableError } from './errors.ts';
 export { joinMigrations } from './migrations.ts';
 export { clustered, idColumn, idList, textList } from './schema.ts';

@@ -28,12 +28,16 @@ export async function migrate(
   await connection.begin();
   try {
     const { db } = connection;
-    await sql`create table if not exists schema_migrations (name text primary key, applied_ts bigint not null)`.execute(db);
+    await sql`create table if not exists schema_migrations (name text primary key, applied_ts bigint not null)`.execute(
+      db,
+    );
     const { rows } = await sql<{ name: string }>`select name from schema_migrations`.execute(db);
     const applied = new Set(rows.map((row) => row.name));
     const unknown = [...applied].filter((name) => migrations[name] === undefined).sort();
     if (unknown.length > 0) {
-      throw new StorageRefusedError(`the database is newer than this program: it has been through ${unknown.join(', ')}`);
+      throw new StorageRefusedError(
+        `the database is newer than this program: it has been through ${unknown.join(', ')}`,
+      );
     }
     const missing = names.filter((name) => !applied.has(name));
     for (const name of missing) {

@@ -8,6 +8,7 @@ export abstract class WriterTx {
   readonly #before = new Map<string, number>();
   readonly #callbacks: (() => void)[] = [];
   #isOver = false;
+  #failure: unknown;
   #onIdle: (() => void) | undefined;
   /** Statements sent and not yet answered; always 0 between turns on SQLite. */
   #pendingCount = 0;
@@ -33,6 +34,14 @@ export abstract class WriterTx {
     this.#onIdle = undefined;
   }
 
+  /**
+   * A job in which a statement failed fails, even if it caught the error: PostgreSQL runs nothing more in such a
+   * transaction, and SQLite must not behave differently.
+   */
+  assertNothingFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   /** Gives back the positions of a failed job. */
   takeBackPositions(): void {
     for (const [stream, position] of this.#before) this.#positions.takeBack(stream, position);
@@ -56,7 +65,14 @@ export abstract class WriterTx {
   }
 
   protected assertAlive(): void {
-    if (this.#isOver) throw new StorageMisuseError('this transaction is over: every statement must be awaited in its job');
+    if (this.#isOver)
+      throw new StorageMisuseError('this transaction is over: every statement must be awaited in its job');
+  }
+
+  /** Remembers that a statement failed. */
+  protected failed(error: unknown): unknown {
+    this.#failure ??= error;
+    return error;
   }
 
   /** Counts a statement that is on its way to a server. */
@@ -64,6 +80,8 @@ export abstract class WriterTx {
     this.#pendingCount++;
     try {
       return await answer;
+    } catch (error) {
+      throw this.failed(error);
     } finally {
       this.#pendingCount--;
       if (this.#pendingCount === 0) this.#onIdle?.();

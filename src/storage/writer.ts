@@ -133,6 +133,7 @@ export class Writer {
     try {
       const resolve = await this.#supervise(job, tx);
       tx.end();
+      tx.assertNothingFailed();
       if (!isAlone) await this.#connection.release();
       finished.push({ job, tx, resolve });
     } catch (error) {
@@ -186,7 +187,12 @@ export class Writer {
   }
 
   /** The batch is lost: undo it, reject every job that seemed done, put the ones that never ran back in front. */
-  async #abandon(error: unknown, finished: readonly Finished[], notRun: readonly Job[], isFirst: boolean): Promise<void> {
+  async #abandon(
+    error: unknown,
+    finished: readonly Finished[],
+    notRun: readonly Job[],
+    isFirst: boolean,
+  ): Promise<void> {
     try {
       if (this.#connection.inTransaction()) await this.#connection.rollback();
     } catch (rollbackError) {

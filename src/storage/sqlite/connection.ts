@@ -1,7 +1,7 @@
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
-import type { CompiledOnce, CompiledText } from '../compiled-once.ts';
 import type { StatementResult } from '../builder.ts';
+import type { CompiledOnce, CompiledText } from '../compiled-once.ts';
 import { builders } from './builders.ts';
 
 type Statement = BetterSqlite3.Statement<unknown[], unknown>;

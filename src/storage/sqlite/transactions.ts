@@ -8,7 +8,7 @@ import type { LaneTx } from '../writer.ts';
 import { WriterTx } from '../writer-tx.ts';
 import { builders } from './builders.ts';
 import type { SqliteConnection } from './connection.ts';
-import type { Snapshots, SnapshotSeat } from './snapshots.ts';
+import type { SnapshotSeat, Snapshots } from './snapshots.ts';
 
 /** A read: takes its seat at its first statement. */
 export class SqliteReadTx implements ReadTx {
@@ -70,21 +70,37 @@ export class SqliteWriteTx extends WriterTx implements LaneTx {
 
   async run<P extends object, R>(query: CompiledOnce<P, R>, params: P): Promise<readonly R[]> {
     this.assertAlive();
-    return this.#connection.all(query, params) as R[];
+    try {
+      return this.#connection.all(query, params) as R[];
+    } catch (error) {
+      throw this.failed(error);
+    }
   }
 
   async find<P extends object, R>(query: CompiledOnce<P, R>, params: P): Promise<R | undefined> {
     this.assertAlive();
-    return this.#connection.first(query, params) as R | undefined;
+    try {
+      return this.#connection.first(query, params) as R | undefined;
+    } catch (error) {
+      throw this.failed(error);
+    }
   }
 
   async change<P extends object, R>(query: CompiledOnce<P, R>, params: P): Promise<number> {
     this.assertAlive();
-    return this.#connection.change(query, params);
+    try {
+      return this.#connection.change(query, params);
+    } catch (error) {
+      throw this.failed(error);
+    }
   }
 
   async execute(text: string, parameters: readonly unknown[]): Promise<StatementResult> {
     this.assertAlive();
-    return this.#connection.execute(text, parameters);
+    try {
+      return this.#connection.execute(text, parameters);
+    } catch (error) {
+      throw this.failed(error);
+    }
   }
 }
