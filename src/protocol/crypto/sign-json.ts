@@ -3,7 +3,14 @@
  * Spec: appendices/#signing-json
  */
 import type { KeyId, ServerName, UserId } from '../ids/index.ts';
-import { canonicalJson, canonicalJsonLenient, type JsonObject, NotCanonicalError, readObject, readString } from '../json/index.ts';
+import {
+  canonicalJson,
+  canonicalJsonLenient,
+  type JsonObject,
+  NotCanonicalError,
+  readObject,
+  readString,
+} from '../json/index.ts';
 import { verifyAsync, verifySignature } from './ed25519.ts';
 import type { SigningKey } from './signing-key.ts';
 

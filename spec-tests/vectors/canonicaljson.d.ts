@@ -1,0 +1,4 @@
+/** The package brings no types. */
+declare module 'canonicaljson' {
+  export function stringify(value: unknown): string;
+}
