@@ -161,7 +161,8 @@ function pduOf(
 /** Mistakes of the caller are plain errors; what a client can bring about is a `BadPduError`. */
 function checkDraft(draft: EventDraft, rules: RoomVersionRules): void {
   const isRoomless = rules.createEventIsRoomId && draft.type === 'm.room.create';
-  if (isRoomless !== (draft.roomId === undefined)) throw new Error('a draft has a room id unless it is a v12 create event');
+  if (isRoomless !== (draft.roomId === undefined))
+    throw new Error('a draft has a room id unless it is a v12 create event');
   if ((rules.eventIds === 'in-event') !== (draft.eventId !== undefined)) {
     throw new Error('a draft has an event id in room versions 1 and 2, and only there');
   }

@@ -55,7 +55,8 @@ export class Event {
   /** In room version 12 the create event has none of its own: it is derived from the event's id. */
   get roomId(): RoomId {
     const { room_id: roomId } = this.pdu;
-    if (roomId === undefined || (this.rules.createEventIsRoomId && this.type === 'm.room.create')) return roomIdOfCreate(this.eventId);
+    if (roomId === undefined || (this.rules.createEventIsRoomId && this.type === 'm.room.create'))
+      return roomIdOfCreate(this.eventId);
     return roomId as RoomId;
   }
 

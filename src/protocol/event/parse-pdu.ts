@@ -2,8 +2,23 @@
  * The format of PDUs that came from outside. Written by hand: it stands on the path of every federated event.
  * Spec: "Event format" of each room version, client-server-api/#size-limits
  */
-import { type EventId, fitsBytes, ID_BYTES_MAX, isHashRoomId, parseEventId, parseRoomId, parseUserId } from '../ids/index.ts';
-import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, NotCanonicalError, readInteger } from '../json/index.ts';
+import {
+  type EventId,
+  fitsBytes,
+  ID_BYTES_MAX,
+  isHashRoomId,
+  parseEventId,
+  parseRoomId,
+  parseUserId,
+} from '../ids/index.ts';
+import {
+  isJsonArray,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  NotCanonicalError,
+  readInteger,
+} from '../json/index.ts';
 import type { RoomVersionRules } from '../room-versions/index.ts';
 import { BadPduError } from './bad-pdu-error.ts';
 import { Event } from './event.ts';
@@ -89,7 +104,8 @@ function checkRoomId(pdu: JsonObject, rules: RoomVersionRules): void {
   }
   const parsed = typeof roomId === 'string' ? parseRoomId(roomId) : undefined;
   if (parsed === undefined) throw badFormat('room_id must be a room id');
-  if (isHashRoomId(parsed) !== rules.createEventIsRoomId) throw badFormat('room_id has the form of another room version');
+  if (isHashRoomId(parsed) !== rules.createEventIsRoomId)
+    throw badFormat('room_id has the form of another room version');
 }
 
 function checkHashes(pdu: JsonObject): void {
@@ -127,7 +143,8 @@ function isPair(value: JsonValue): boolean {
 function ownEventId(pdu: JsonObject): EventId {
   const { event_id: text } = pdu;
   const eventId = typeof text === 'string' ? parseEventId(text) : undefined;
-  if (eventId === undefined || !eventId.includes(':')) throw badFormat('event_id must be an event id with a server name');
+  if (eventId === undefined || !eventId.includes(':'))
+    throw badFormat('event_id must be an event id with a server name');
   return eventId;
 }
 

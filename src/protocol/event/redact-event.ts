@@ -1,5 +1,5 @@
-import { canonicalJsonFor } from './hashes.ts';
 import { Event } from './event.ts';
+import { canonicalJsonFor } from './hashes.ts';
 import type { Pdu } from './pdu.ts';
 import { redactPdu } from './redact.ts';
 

@@ -31,16 +31,7 @@ const TOP_LEVEL = [
 ];
 const TOP_LEVEL_BEFORE_V11 = [...TOP_LEVEL, 'membership', 'origin', 'prev_state'];
 
-const POWER_LEVELS = [
-  'ban',
-  'events',
-  'events_default',
-  'kick',
-  'redact',
-  'state_default',
-  'users',
-  'users_default',
-];
+const POWER_LEVELS = ['ban', 'events', 'events_default', 'kick', 'redact', 'state_default', 'users', 'users_default'];
 
 /**
  * Room version 11 keeps what a third party signed of its invite. Of an invite without `signed` an empty object stays, as
@@ -59,7 +50,8 @@ function redactionRules(rules: RoomVersionRules): RedactionRules {
   content.set('m.room.power_levels', rules.updatedRedaction ? [...POWER_LEVELS, 'invite'] : POWER_LEVELS);
   content.set('m.room.history_visibility', ['history_visibility']);
   if (rules.updatedRedaction) content.set('m.room.member', memberContentOfV11);
-  else if (rules.restrictedMembershipKept) content.set('m.room.member', ['join_authorised_via_users_server', 'membership']);
+  else if (rules.restrictedMembershipKept)
+    content.set('m.room.member', ['join_authorised_via_users_server', 'membership']);
   else content.set('m.room.member', ['membership']);
   if (rules.aliasesAuth) content.set('m.room.aliases', ['aliases']);
   if (rules.updatedRedaction) content.set('m.room.redaction', ['redacts']);
