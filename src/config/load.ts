@@ -34,7 +34,7 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
       }),
     );
   }
-  const result = configSchema.safeParse(document.toJS({ maxAliasCount: 0 }) ?? {}, { reportInput: true });
+  const result = configSchema.safeParse(withoutNulls(document.toJS({ maxAliasCount: 0 })) ?? {}, { reportInput: true });
   if (!result.success) throw new ConfigError(problemsOf(result.error.issues, { file, document, lines }, keysAt));
   return withAbsolutePaths(result.data, path.dirname(path.resolve(file)));
 }
@@ -44,7 +44,7 @@ export function makeConfig(input: ConfigInput, folder: string): Config {
   return withAbsolutePaths(configSchema.parse(input), folder);
 }
 
-function withAbsolutePaths(config: Config, folder: string): Config {
+function withAbsolutePaths(config: z.output<typeof configSchema>, folder: string): Config {
   const dataFolder = path.resolve(folder, config.server.data_folder);
   const inFolder = (file: string | undefined) => (file === undefined ? undefined : path.resolve(folder, file));
   const { logging, database } = config;
@@ -67,6 +67,13 @@ function withAbsolutePaths(config: Config, folder: string): Config {
     })),
     logging: { ...logging, file: inFolder(logging.file) },
   };
+}
+
+/** A key without a value (`server:` with everything below it commented out) is the same as no key. */
+function withoutNulls(value: unknown): unknown {
+  if (value === null) return undefined;
+  if (typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutNulls(inner)]));
 }
 
 /** Walks down the schema to the section at a path and gives its keys. */

@@ -29,8 +29,13 @@ export const configSchema = z.strictObject({
   logging: loggingSection,
 });
 
+type Parsed = z.output<typeof configSchema>;
+
 /** A valid configuration with every default filled in. Durations are milliseconds, sizes bytes, paths absolute. */
-export type Config = z.output<typeof configSchema>;
+export type Config = Parsed & {
+  readonly server: { readonly signing_key_file: string };
+  readonly database: { readonly sqlite: { readonly file: string } };
+};
 
 /** A configuration as it is written: everything may be left out. */
 export type ConfigInput = z.input<typeof configSchema>;

@@ -4,7 +4,6 @@ export { type BoundAddress, type Listeners, startListeners } from './listeners.t
 export { healthRoutes, metricsRoutes } from './operations.ts';
 export { type Fallback, Pipeline, type PipelineOptions } from './pipeline.ts';
 export { RateLimits } from './rate-limits.ts';
-export { createRemoteOf } from './remote.ts';
+export { createRemoteOf, type RemoteOf } from './remote.ts';
 export * from './route.ts';
 export * from './schema.ts';
-export { createWebApp } from './web-app.ts';

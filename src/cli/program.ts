@@ -1,0 +1,91 @@
+/** The commands of `inglenook`. Each is loaded when it is called. */
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../config/problems.ts';
+import { VERSION } from '../version.ts';
+
+/** The process ends with this where the command line or the configuration is wrong, and nothing was started. */
+const EXIT_USAGE = 2;
+
+interface ConfigOption {
+  readonly config?: string;
+}
+
+const CONFIG_OPTION = [
+  '-c, --config <file>',
+  'the configuration file (YAML); without it everything is default',
+] as const;
+
+/** Runs one command line, without the program's name. Sets the process's exit code. */
+export async function runCli(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    process.exitCode = reportFailure(error);
+  }
+}
+
+function reportFailure(error: unknown): number {
+  // Commander has already said what is wrong.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (error instanceof ConfigError) {
+    console.error(error.message);
+    return EXIT_USAGE;
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  // An expected failure of the machine (a port in use, a missing file) needs no stack.
+  console.error(error instanceof Error && code === undefined && !isSpoken(error) ? error.stack : messageOf(error));
+  return 1;
+}
+
+/** Errors with a message for people, by name. */
+function isSpoken(error: Error): boolean {
+  return ['StorageRefusedError', 'StorageUnavailableError', 'CliError'].includes(error.name);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function program(): Command {
+  const root = new Command('inglenook')
+    .description('A Matrix homeserver')
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('(--help shows what there is)');
+
+  root
+    .command('start', { isDefault: true })
+    .description('run the server')
+    .option(...CONFIG_OPTION)
+    .action(async (options: ConfigOption) => (await import('./start.ts')).start(options.config));
+
+  const config = root.command('config').description('look at the configuration');
+  config
+    .command('check')
+    .description('say what is wrong with a configuration file')
+    .argument('[file]', 'the file')
+    .option(...CONFIG_OPTION)
+    .action(async (file: string | undefined, options: ConfigOption) =>
+      (await import('./config.ts')).check(file ?? options.config),
+    );
+  config
+    .command('sample')
+    .description('print a configuration file with every setting and its default')
+    .action(async () => (await import('./config.ts')).sample());
+  config
+    .command('schema')
+    .description('print the JSON schema of the configuration, for editors')
+    .action(async () => (await import('./config.ts')).schema());
+  config
+    .command('explain')
+    .description('what a setting means, what it accepts, and its default')
+    .argument('<key>', 'such as rate_limits.message')
+    .action(async (key: string) => (await import('./config.ts')).explain(key));
+
+  root
+    .command('generate-key')
+    .description('make a signing key')
+    .argument('[file]', 'where to; standard output without it')
+    .action(async (file: string | undefined) => (await import('./generate-key.ts')).generateKey(file));
+  return root;
+}
