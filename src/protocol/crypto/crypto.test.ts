@@ -158,4 +158,10 @@ describe('signed JSON', () => {
     assert.deepEqual(signingKeyIds(twice, server), ['ed25519:a_1', 'ed25519:b']);
     assert.equal(signatureOf(signed, other, second.keyId), undefined);
   });
+
+  it('are signed with the Ed25519 keys that they name, and no others', () => {
+    const signatures = { 'example.org': { 'ed25519:1': 'x', 'ed25519:': 'x', 'rsa:1': 'x' } };
+    assert.deepEqual(signingKeyIds({ signatures }, server), ['ed25519:1']);
+    assert.deepEqual(signingKeyIds({ signatures }, other), []);
+  });
 });

@@ -2,7 +2,7 @@
  * Signatures on JSON objects.
  * Spec: appendices/#signing-json
  */
-import type { KeyId, ServerName, UserId } from '../ids/index.ts';
+import { algorithmOf, type KeyId, parseKeyId, type ServerName, type UserId } from '../ids/index.ts';
 import {
   canonicalJson,
   canonicalJsonLenient,
@@ -55,7 +55,10 @@ export function signatureOf(object: JsonObject, entity: SigningEntity, keyId: Ke
 /** The ids of the Ed25519 keys with which `entity` signed the object. Spec: appendices/#checking-for-a-signature, steps 1 and 2 */
 export function signingKeyIds(object: JsonObject, entity: SigningEntity): readonly KeyId[] {
   const ofEntity = readObject(readObject(object, 'signatures') ?? {}, entity) ?? {};
-  return Object.keys(ofEntity).filter((keyId) => keyId.startsWith('ed25519:')) as KeyId[];
+  return Object.keys(ofEntity).flatMap((text) => {
+    const keyId = parseKeyId(text);
+    return keyId !== undefined && algorithmOf(keyId) === 'ed25519' ? [keyId] : [];
+  });
 }
 
 /**

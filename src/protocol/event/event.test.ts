@@ -17,6 +17,7 @@ import {
   redactOnHashMismatch,
   redactPdu,
   referenceHash,
+  requiredSigners,
   strippedState,
   verifyContentHash,
   verifyEventSignature,
@@ -370,5 +371,39 @@ describe('event ids', () => {
       assert.equal(`$${referenceHash(redactPdu(event.pdu, rules), rules)}`, event.eventId);
       assert.equal(canonicalJsonLenient(redactEvent(event).pdu), redactEvent(event).json);
     }
+  });
+});
+
+describe('requiredSigners', () => {
+  const signers = (version: string, changes: Partial<EventDraft> = {}) => [
+    ...requiredSigners(build(rulesOf(version), { ...changes })),
+  ];
+  const elsewhere = parseServerName('elsewhere.example');
+  assert.ok(elsewhere);
+
+  it("are the sender's server", () => {
+    assert.deepEqual(signers('12'), ['example.org']);
+  });
+
+  it("are also the server of the event's id in room versions 1 and 2", () => {
+    assert.deepEqual(signers('2', { eventId: makeEventId('x', elsewhere) }), ['example.org', 'elsewhere.example']);
+    assert.deepEqual(signers('2'), ['example.org']);
+  });
+
+  it("leave out the sender's server on a third party's invite, and only there", () => {
+    const member = (membership: string) => ({
+      type: 'm.room.member',
+      stateKey: '@bob:x',
+      content: { membership, third_party_invite: {} },
+    });
+    assert.deepEqual(signers('12', member('invite')), []);
+    assert.deepEqual(signers('12', member('join')), ['example.org']);
+  });
+
+  it('are also the server that let a user join a restricted room, since version 8', () => {
+    const content = { membership: 'join', join_authorised_via_users_server: '@bob:elsewhere.example' };
+    const member = { type: 'm.room.member', stateKey: alice, content };
+    assert.deepEqual(signers('8', member), ['example.org', 'elsewhere.example']);
+    assert.deepEqual(signers('7', member), ['example.org']);
   });
 });
