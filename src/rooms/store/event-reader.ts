@@ -122,7 +122,7 @@ const eventsByNids = compiledOnce<{ nids: readonly number[] }>()((db, p) =>
     .selectFrom('events')
     .innerJoin('rooms', 'rooms.room_nid', 'events.room_nid')
     .select(COLUMNS)
-    .where('events.nid', 'in', p.list('nids')),
+    .where('events.nid', 'in', p.numbers('nids')),
 );
 
 const eventsByIds = compiledOnce<{ eventIds: readonly EventId[] }>()((db, p) =>
@@ -130,7 +130,7 @@ const eventsByIds = compiledOnce<{ eventIds: readonly EventId[] }>()((db, p) =>
     .selectFrom('events')
     .innerJoin('rooms', 'rooms.room_nid', 'events.room_nid')
     .select(COLUMNS)
-    .where('events.event_id', 'in', p.list('eventIds')),
+    .where('events.event_id', 'in', p.texts('eventIds')),
 );
 
 interface Stretch {

@@ -1,6 +1,26 @@
 /** The rooms' storage: rows of rooms, events, memberships; the state tree is in state-tree.ts. For src/rooms only. */
 export { EventReader, type RoomRange } from './event-reader.ts';
 export {
+  deleteExtremity,
+  deleteTransactionsBefore,
+  type ExtremityRow,
+  eventIdsOf,
+  findThreadRoot,
+  findTransaction,
+  hasAnnotation,
+  insertEvent,
+  insertExtremity,
+  insertNotification,
+  insertRedaction,
+  insertRelation,
+  insertTransaction,
+  lastPositionIn,
+  listExtremities,
+  moveExtremity,
+  redactEventRow,
+  redactMembership,
+} from './event-rows.ts';
+export {
   findMembership,
   forgetMembership,
   listMembers,

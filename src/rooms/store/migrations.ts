@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { clustered, idColumn } from '../../storage/schema.ts';
 import type { Migrations } from '../../storage/types.ts';
+import { stateMigrations } from './state-tables.ts';
 
 /** Creates the tables of the rooms; what stands in them is in tables.ts. */
 export const roomsMigrations: Migrations = {
@@ -14,6 +15,7 @@ export const roomsMigrations: Migrations = {
       await createClientSide(db);
     },
   },
+  ...stateMigrations,
 };
 
 async function createRooms(db: Kysely<unknown>): Promise<void> {

@@ -129,7 +129,7 @@ const roomById = compiledOnce<{ roomId: RoomId }>()((db, p) =>
 );
 
 const roomsByNids = compiledOnce<{ roomNids: readonly number[] }>()((db, p) =>
-  db.selectFrom('rooms').selectAll().where('room_nid', 'in', p.list('roomNids')),
+  db.selectFrom('rooms').selectAll().where('room_nid', 'in', p.numbers('roomNids')),
 );
 
 const advanceVersion = compiledOnce<{ roomNid: number; from: number; to: number }>()((db, p) =>

@@ -72,5 +72,5 @@ const insertName = compiledOnce<{ type: string; stateKey: string }>()((db, p) =>
 );
 
 const namesByNids = compiledOnce<{ nids: readonly number[] }>()((db, p) =>
-  db.selectFrom('state_keys').select(['nid', 'type', 'state_key']).where('nid', 'in', p.list('nids')),
+  db.selectFrom('state_keys').select(['nid', 'type', 'state_key']).where('nid', 'in', p.numbers('nids')),
 );

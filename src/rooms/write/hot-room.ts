@@ -1,0 +1,166 @@
+import { type AuthState, type PowerLevels, powerLevels } from '../../protocol/auth/index.ts';
+import { type Event, PREV_EVENTS_MAX } from '../../protocol/event/index.ts';
+import type { EventId, RoomId, UserId } from '../../protocol/ids/index.ts';
+import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
+import type { RoomSnapshot, StateView } from '../snapshot.ts';
+import type { Membership, RoomDigest } from '../store/index.ts';
+import { EMPTY_DIGEST } from './digest.ts';
+import { Overlay } from './overlay.ts';
+import type { Batch } from './pending.ts';
+
+/** A state event of a hot room. `nid` is 0 until it is written, `event` undefined until somebody needs it. */
+export interface StateEntry {
+  readonly type: string;
+  readonly stateKey: string;
+  readonly eventId: EventId;
+  nid: number;
+  event: Event | undefined;
+}
+
+/** A user's membership; an object, so that equal memberships in a row are told apart. */
+export interface MemberEntry {
+  readonly membership: Membership;
+}
+
+/** An event without successor. */
+export interface Extremity {
+  readonly eventId: EventId;
+  readonly depth: number;
+  /** 0 until it is written. */
+  nid: number;
+  /** Reference hash; room versions 1 and 2 only. */
+  readonly hash: string | undefined;
+}
+
+/** What a room's state must be loaded for: thrown by reads of a hot room, caught by the writer, which loads and tries again. */
+export class StateNotLoaded extends Error {
+  readonly entries: readonly StateEntry[];
+
+  constructor(entries: readonly StateEntry[]) {
+    super('state events must be loaded first');
+    this.entries = entries;
+  }
+}
+
+/** What follows the state, as of one moment. */
+export interface RoomFigures {
+  readonly joinedCount: number;
+  readonly invitedCount: number;
+  readonly digest: RoomDigest;
+}
+
+const NO_FIGURES: RoomFigures = { joinedCount: 0, invitedCount: 0, digest: EMPTY_DIGEST };
+
+/**
+ * A room in memory. Its owner, the RoomWriter, advances it as soon as an event passes; a commit later confirms that. If a
+ * commit fails, the room is marked as failed and loaded anew.
+ */
+export class HotRoom {
+  readonly roomId: RoomId;
+  readonly rules: RoomVersionRules;
+  /** 0 while the room is being created. */
+  roomNid: number;
+  readonly state = new Overlay<string, StateEntry>();
+  readonly members = new Overlay<UserId, MemberEntry>();
+  /** With the events that aren't committed yet. */
+  extremities: readonly Extremity[] = [];
+  figures: RoomFigures = NO_FIGURES;
+  /** As of the last commit. */
+  committed: { figures: RoomFigures; stateRoot: number; lastPosition: number; extremities: readonly Extremity[] };
+  /** As of the last job that ran, be it committed or not. */
+  written: { stateRoot: number; rowVersion: number };
+  /** The batch that takes in further events; undefined while none waits. */
+  openBatch: Batch | undefined;
+  hasFailed = false;
+  /** Keys of annotations sent lately, against two equal ones at once. */
+  readonly recentAnnotations = new Set<string>();
+  #power:
+    | { readonly levels: PowerLevels; readonly from: StateEntry | undefined; readonly create: StateEntry | undefined }
+    | undefined;
+
+  constructor(
+    roomId: RoomId,
+    rules: RoomVersionRules,
+    stored: { roomNid: number; stateRoot: number; rowVersion: number },
+  ) {
+    this.roomId = roomId;
+    this.rules = rules;
+    this.roomNid = stored.roomNid;
+    this.written = { stateRoot: stored.stateRoot, rowVersion: stored.rowVersion };
+    this.committed = { figures: NO_FIGURES, stateRoot: stored.stateRoot, lastPosition: 0, extremities: [] };
+  }
+
+  /** The current state, for the authorization rules. @throws StateNotLoaded */
+  readonly auth: AuthState = { get: (type, stateKey) => this.stateEvent(type, stateKey) };
+
+  entry(type: string, stateKey: string): StateEntry | undefined {
+    return this.state.get(`${type}\0${stateKey}`);
+  }
+
+  /** A current state event. @throws StateNotLoaded */
+  stateEvent(type: string, stateKey: string): Event | undefined {
+    const entry = this.entry(type, stateKey);
+    if (entry !== undefined && entry.event === undefined) throw new StateNotLoaded([entry]);
+    return entry?.event;
+  }
+
+  /** The power levels that hold now. @throws StateNotLoaded */
+  power(): PowerLevels {
+    const from = this.entry('m.room.power_levels', '');
+    const create = this.entry('m.room.create', '');
+    if (this.#power === undefined || this.#power.from !== from || this.#power.create !== create) {
+      this.#power = { levels: powerLevels(this.auth, this.rules), from, create };
+    }
+    return this.#power.levels;
+  }
+
+  membership(userId: UserId): Membership | undefined {
+    return this.members.get(userId)?.membership;
+  }
+
+  isJoined(userId: UserId): boolean {
+    return this.membership(userId) === 'join';
+  }
+
+  /** The extremities that the next event follows: all, or the deepest where there are more than an event may have. */
+  nextPrevEvents(): readonly Extremity[] {
+    if (this.extremities.length <= PREV_EVENTS_MAX) return this.extremities;
+    return [...this.extremities].sort((a, b) => b.depth - a.depth).slice(0, PREV_EVENTS_MAX);
+  }
+
+  /** How much memory it takes, in state events. */
+  get size(): number {
+    return this.state.committed.size + 16;
+  }
+
+  /** The committed room, for readers. */
+  snapshot(): RoomSnapshot {
+    const { members } = this;
+    const { figures, stateRoot, lastPosition, extremities } = this.committed;
+    return {
+      roomId: this.roomId,
+      roomNid: this.roomNid,
+      rules: this.rules,
+      stateRoot,
+      lastPosition,
+      joinedCount: figures.joinedCount,
+      invitedCount: figures.invitedCount,
+      digest: figures.digest,
+      extremities: extremities.map((extremity) => extremity.eventId),
+      state: committedState(this.state.committed),
+      membershipOf: (userId) => members.committed.get(userId)?.membership,
+      *members() {
+        for (const [userId, { membership }] of members.committed) yield [userId, membership];
+      },
+    };
+  }
+}
+
+function committedState(entries: ReadonlyMap<string, StateEntry>): StateView {
+  return {
+    get: (type, stateKey) => entries.get(`${type}\0${stateKey}`),
+    *entries() {
+      for (const entry of entries.values()) yield [entry.type, entry.stateKey, entry];
+    },
+  };
+}

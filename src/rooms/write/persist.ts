@@ -1,0 +1,206 @@
+import type { WriteTx } from '../../storage/types.ts';
+import {
+  advanceRoom,
+  advanceRoomState,
+  deleteExtremity,
+  type EventReader,
+  findThreadRoot,
+  insertEvent,
+  insertExtremity,
+  insertNotification,
+  insertRedaction,
+  insertRelation,
+  insertTransaction,
+  moveExtremity,
+  putMembership,
+  redactEventRow,
+  redactMembership,
+  type StateKeys,
+  StoredEvent,
+} from '../store/index.ts';
+import type { StateTree } from '../store/state-tree.ts';
+import type { HotRoom } from './hot-room.ts';
+import type { Batch, PendingEvent } from './pending.ts';
+
+/** What writing needs beside the transaction. */
+export interface PersistDeps {
+  readonly reader: EventReader;
+  readonly stateTree: StateTree;
+  readonly stateKeys: StateKeys;
+  readonly now: number;
+}
+
+/**
+ * Writes a batch of a room's events with everything that goes with them; the room's row must exist. Advances `room.written`.
+ * Returns the stored events; they are real once the transaction is committed.
+ * @throws Error where another owner has written to the room since it was loaded
+ */
+export async function persistBatch(
+  tx: WriteTx,
+  deps: PersistDeps,
+  room: HotRoom,
+  batch: Batch,
+): Promise<readonly StoredEvent[]> {
+  const stored: StoredEvent[] = [];
+  let stateRoot = room.written.stateRoot;
+  for (const pending of batch.events) {
+    const event = await persistEvent(tx, deps, room, pending, stateRoot);
+    stored.push(event);
+    if (pending.entry !== undefined) {
+      const keyNid = await deps.stateKeys.intern(tx, pending.entry.type, pending.entry.stateKey);
+      stateRoot = await deps.stateTree.update(tx, stateRoot, [[keyNid, event.nid]]);
+    }
+  }
+  const [first] = batch.events;
+  const last = batch.events.at(-1);
+  if (first !== undefined && last !== undefined) await persistExtremities(tx, room, first, last);
+  await persistRoom(tx, room, batch.events, stateRoot);
+  for (const also of batch.also) await also(tx, room.roomNid);
+  room.written = { stateRoot, rowVersion: room.written.rowVersion + 1 };
+  return stored;
+}
+
+async function persistEvent(
+  tx: WriteTx,
+  deps: PersistDeps,
+  room: HotRoom,
+  pending: PendingEvent,
+  stateBefore: number,
+): Promise<StoredEvent> {
+  const { event, transaction } = pending;
+  const position = tx.nextPosition('events');
+  const threadRoot = await threadRootOf(tx, pending);
+  const txn = transaction === undefined ? undefined : `${transaction.deviceId}\0${transaction.txnId}`;
+  const nid = await insertEvent(tx, {
+    room_nid: room.roomNid,
+    event_id: event.eventId,
+    position,
+    depth: event.depth,
+    type: event.type,
+    state_key: event.stateKey ?? null,
+    sender: event.sender,
+    state_before: stateBefore,
+    rejected: 0,
+    soft_failed: 0,
+    redacted_by: null,
+    unread: pending.unread,
+    thread_root: threadRoot ?? null,
+    txn: txn ?? null,
+    json: event.json,
+  });
+  pending.extremity.nid = nid;
+  if (pending.entry !== undefined) pending.entry.nid = nid;
+  const stored = new StoredEvent({
+    nid,
+    roomNid: room.roomNid,
+    position,
+    stateBefore,
+    event,
+    redactedBy: undefined,
+    txn,
+    unread: pending.unread,
+    threadRoot,
+    isRefused: false,
+  });
+  await persistConsequences(tx, deps, pending, stored);
+  return stored;
+}
+
+/** A thread's events name its first one; what relates to one of them is in the thread too. Spec: client-server-api/#threading */
+async function threadRootOf(tx: WriteTx, { relation }: PendingEvent) {
+  if (relation === undefined) return undefined;
+  return relation.relType === 'm.thread' ? relation.relatesTo : findThreadRoot(tx, relation.relatesTo);
+}
+
+async function persistConsequences(
+  tx: WriteTx,
+  deps: PersistDeps,
+  pending: PendingEvent,
+  { nid, roomNid, position, threadRoot, event }: StoredEvent,
+): Promise<void> {
+  const { member, relation, redaction, transaction } = pending;
+  if (member !== undefined) {
+    await putMembership(tx, {
+      user_id: member.userId,
+      room_nid: roomNid,
+      membership: member.membership,
+      event_nid: nid,
+      position,
+      sender: event.sender,
+      forgotten: 0,
+      display_name: member.displayName,
+      avatar_url: member.avatarUrl,
+    });
+  }
+  if (relation !== undefined) {
+    await insertRelation(tx, {
+      event_nid: nid,
+      room_nid: roomNid,
+      relates_to: relation.relatesTo,
+      rel_type: relation.relType,
+      key: relation.key,
+      sender: event.sender,
+      type: event.type,
+      position,
+    });
+  }
+  if (redaction !== undefined) {
+    const { target, redacted } = redaction;
+    await insertRedaction(tx, target.event.eventId, nid);
+    await redactEventRow(tx, target.nid, redacted.json, event.eventId);
+    if (target.event.type === 'm.room.member') {
+      await redactMembership(tx, target.nid, target.event.stateKey ?? '', roomNid);
+    }
+  }
+  for (const { userId, notify, highlight, actions } of pending.notifications) {
+    await insertNotification(tx, {
+      user_id: userId,
+      room_nid: roomNid,
+      position,
+      event_nid: nid,
+      thread_root: threadRoot ?? null,
+      notify: notify ? 1 : 0,
+      highlight: highlight ? 1 : 0,
+      actions,
+    });
+  }
+  if (transaction !== undefined) {
+    await insertTransaction(tx, {
+      user_id: transaction.userId,
+      device_id: transaction.deviceId,
+      scope: transaction.scope,
+      txn_id: transaction.txnId,
+      event_id: event.eventId,
+      created_ts: deps.now,
+    });
+  }
+}
+
+/** The usual event follows the one extremity there is; forks and joins of the graph take the longer way. */
+async function persistExtremities(tx: WriteTx, room: HotRoom, first: PendingEvent, last: PendingEvent): Promise<void> {
+  const gone = first.extremitiesBefore.filter((extremity) => !last.extremitiesAfter.includes(extremity));
+  const come = last.extremitiesAfter.filter((extremity) => !first.extremitiesBefore.includes(extremity));
+  const [from] = gone;
+  const [to] = come;
+  if (from !== undefined && to !== undefined && gone.length === 1 && come.length === 1) {
+    await moveExtremity(tx, room.roomNid, from.nid, to.nid);
+    return;
+  }
+  for (const { nid } of gone) await deleteExtremity(tx, room.roomNid, nid);
+  for (const { nid } of come) await insertExtremity(tx, room.roomNid, nid);
+}
+
+async function persistRoom(tx: WriteTx, room: HotRoom, events: readonly PendingEvent[], stateRoot: number) {
+  const { rowVersion } = room.written;
+  const figures = events.at(-1)?.figuresAfter ?? room.figures;
+  const hasState = events.some(({ entry, redaction }) => entry !== undefined || redaction?.entry !== undefined);
+  const isOurs = hasState
+    ? await advanceRoomState(tx, room.roomNid, rowVersion, {
+        ...figures.digest,
+        state_root: stateRoot,
+        joined_count: figures.joinedCount,
+        invited_count: figures.invitedCount,
+      })
+    : await advanceRoom(tx, room.roomNid, rowVersion);
+  if (!isOurs) throw new Error(`room ${room.roomId} was written to by another owner`);
+}

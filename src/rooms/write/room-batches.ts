@@ -1,0 +1,113 @@
+import type { Clock } from '../../clock.ts';
+import { type ServerName, serverNameOf } from '../../protocol/ids/index.ts';
+import { StorageUnavailableError } from '../../storage/errors.ts';
+import type { Database, WriteTx } from '../../storage/types.ts';
+import type { Hub } from '../../streams/index.ts';
+import type { StoredEvent } from '../store/index.ts';
+import type { HotRoom } from './hot-room.ts';
+import type { HotRooms } from './hot-rooms.ts';
+import type { AlsoWrite, Batch, PendingEvent } from './pending.ts';
+import { type PersistDeps, persistBatch } from './persist.ts';
+
+export interface RoomBatchesDeps {
+  readonly database: Database;
+  readonly hotRooms: HotRooms;
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly serverName: ServerName;
+  readonly persist: Omit<PersistDeps, 'now'>;
+}
+
+/** Events of a room in one job; more open the next one. */
+const BATCH_EVENTS_MAX = 100;
+
+/** Brings the events that passed to the storage's writer, those of a room that wait together in one job. */
+export class RoomBatches {
+  readonly #deps: RoomBatchesDeps;
+
+  constructor(deps: RoomBatchesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Queues an event that was just put into its room, in the same turn. Resolves when it is durable. */
+  enqueue(room: HotRoom, pending: PendingEvent, also?: AlsoWrite): Promise<void> {
+    let batch = room.openBatch;
+    if (batch === undefined || batch.events.length >= BATCH_EVENTS_MAX) {
+      batch = this.#start(room, (tx, open) => this.#write(tx, room, open));
+      room.openBatch = batch;
+    }
+    batch.events.push(pending);
+    if (also !== undefined) batch.also.push(also);
+    return batch.written;
+  }
+
+  /** Writes a new room with its first events, in one job. `insert` makes the room's row and returns its nid. */
+  create(
+    room: HotRoom,
+    events: readonly PendingEvent[],
+    insert: (tx: WriteTx) => Promise<number>,
+    also: readonly AlsoWrite[],
+  ): Promise<void> {
+    const batch = this.#start(room, async (tx, open) => {
+      room.roomNid = await insert(tx);
+      await this.#write(tx, room, open);
+    });
+    batch.events.push(...events);
+    batch.also.push(...also);
+    return batch.written;
+  }
+
+  #start(room: HotRoom, write: (tx: WriteTx, batch: Batch) => Promise<void>): Batch {
+    const { database, hotRooms } = this.#deps;
+    hotRooms.hold(room);
+    const batch: Batch = { events: [], also: [], written: Promise.resolve() };
+    const run = async () => {
+      try {
+        await database.write('main', (tx) => write(tx, batch));
+      } catch (error) {
+        hotRooms.drop(room);
+        throw error;
+      } finally {
+        hotRooms.release(room);
+      }
+    };
+    batch.written = run();
+    return batch;
+  }
+
+  async #write(tx: WriteTx, room: HotRoom, batch: Batch): Promise<void> {
+    // From here on, further events of the room belong to the next job.
+    if (room.openBatch === batch) room.openBatch = undefined;
+    if (room.hasFailed) throw new StorageUnavailableError('an earlier event of the room could not be stored');
+    const stored = await persistBatch(tx, { ...this.#deps.persist, now: this.#deps.clock.now() }, room, batch);
+    tx.onCommit(() => this.#commit(room, batch, stored));
+  }
+
+  /** The batch is durable: its events become visible to readers, and those who wait are told. */
+  #commit(room: HotRoom, batch: Batch, stored: readonly StoredEvent[]): void {
+    const { reader } = this.#deps.persist;
+    const wake = new Set([`room:${room.roomId}`, 'stream:events']);
+    for (const event of stored) reader.add(event);
+    for (const { entry, member, redaction } of batch.events) {
+      if (entry !== undefined) room.state.commit(`${entry.type}\0${entry.stateKey}`, entry);
+      if (member !== undefined) {
+        room.members.commit(member.userId, member.entry);
+        if (serverNameOf(member.userId) === this.#deps.serverName) wake.add(`user:${member.userId}`);
+      }
+      if (redaction === undefined) continue;
+      reader.forgetRedacted(redaction.target.nid);
+      const redacted = redaction.entry;
+      if (redacted !== undefined) room.state.commit(`${redacted.type}\0${redacted.stateKey}`, redacted);
+    }
+    const last = batch.events.at(-1);
+    if (last !== undefined) {
+      room.committed = {
+        figures: last.figuresAfter,
+        extremities: last.extremitiesAfter,
+        stateRoot: room.written.stateRoot,
+        lastPosition: stored.at(-1)?.position ?? room.committed.lastPosition,
+      };
+    }
+    this.#deps.hub.wake(wake);
+  }
+}

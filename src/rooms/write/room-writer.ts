@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import { checkAuth, selectAuthEvents } from '../../protocol/auth/index.ts';
+import type { SigningKey } from '../../protocol/crypto/index.ts';
+import { badJson, forbidden, tooLarge } from '../../protocol/errors.ts';
+import { BadPduError, buildEvent, type Event, makeEventId, referenceHash } from '../../protocol/event/index.ts';
+import { type EventId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
+import type { JsonObject } from '../../protocol/json/index.ts';
+import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
+import type { WriteTx } from '../../storage/types.ts';
+import type { StoredEvent } from '../store/index.ts';
+import { EMPTY_STATE } from '../store/state-tree.ts';
+import { consequencesOf, figuresAfter } from './consequences.ts';
+import { type Extremity, HotRoom, type StateEntry, StateNotLoaded } from './hot-room.ts';
+import type { HotRooms } from './hot-rooms.ts';
+import type { AlsoWrite, ClientTransaction, PendingEvent } from './pending.ts';
+import type { RoomBatches } from './room-batches.ts';
+import { judgeUnread, type PushRuleSource } from './unread.ts';
+
+/** An event that somebody wants to send: all that the room itself doesn't decide. */
+export interface Proposal {
+  readonly type: string;
+  readonly sender: UserId;
+  readonly stateKey?: string;
+  readonly content: JsonObject;
+  /** The event that a redaction redacts; whoever proposes has checked that it may. */
+  readonly redacts?: StoredEvent;
+  /** Milliseconds since the epoch; without it, now. */
+  readonly originServerTs?: number;
+  readonly transaction?: ClientTransaction;
+}
+
+/** What to do, decided on a room as it is: send an event, or nothing, since this event says it already. */
+export type Decision = Proposal | { readonly already: EventId };
+
+export interface RoomWriterDeps {
+  readonly hotRooms: HotRooms;
+  readonly batches: RoomBatches;
+  readonly clock: Clock;
+  readonly serverName: ServerName;
+  readonly signingKey: SigningKey;
+  readonly pushRules: PushRuleSource;
+}
+
+const OPAQUE_ID_BYTES = 18;
+/** A decision asks for few state events; one that never has enough is wrong. */
+const LOADS_MAX = 10;
+
+/**
+ * The one writer of the rooms. A local event is decided, built, judged and put into its room in one turn, so that the next
+ * one builds on it before either is durable.
+ */
+export class RoomWriter {
+  readonly #deps: RoomWriterDeps;
+
+  constructor(deps: RoomWriterDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Sends an event; resolves when it is durable. `decide` sees the room as it is now and may run more than once: it only
+   * reads and throws. `also` runs in the event's transaction and must not fail.
+   * @throws MatrixError 403 for an unknown room and where the rules refuse the event, 413 where it is too large
+   */
+  async append(roomId: RoomId, decide: (room: HotRoom) => Decision, also?: AlsoWrite): Promise<EventId> {
+    const { eventId, written } = await this.read(roomId, (room) => {
+      const decision = decide(room);
+      if ('already' in decision) return { eventId: decision.already, written: room.openBatch?.written };
+      const pending = this.#advance(room, decision);
+      // In the turn in which it was put into the room: batches keep the order of the room.
+      return { eventId: pending.event.eventId, written: this.#deps.batches.enqueue(room, pending, also) };
+    });
+    await written;
+    return eventId;
+  }
+
+  /**
+   * Reads a room as it is now, uncommitted events included. `look` may run more than once.
+   * @throws MatrixError 403 for an unknown room
+   */
+  async read<T>(roomId: RoomId, look: (room: HotRoom) => T): Promise<T> {
+    const { hotRooms } = this.#deps;
+    for (let loads = 0; loads <= LOADS_MAX; loads++) {
+      const room = hotRooms.peek(roomId) ?? (await hotRooms.find(roomId));
+      if (room === undefined) throw forbidden('You are not in this room');
+      try {
+        return look(room);
+      } catch (error) {
+        if (!(error instanceof StateNotLoaded)) throw error;
+        await hotRooms.decode(error.entries);
+      }
+    }
+    throw new Error(`the state of ${roomId} could not be loaded`);
+  }
+
+  /** A room that doesn't exist yet, with its create event. `roomId`: before room version 12. */
+  found(
+    rules: RoomVersionRules,
+    roomId: RoomId | undefined,
+    create: { readonly sender: UserId; readonly content: JsonObject },
+  ): { readonly room: HotRoom; readonly pending: PendingEvent } {
+    const proposal: Proposal = { type: 'm.room.create', stateKey: '', ...create };
+    const event = this.#build(rules, roomId, proposal, [], []);
+    const room = new HotRoom(event.roomId, rules, { roomNid: 0, stateRoot: EMPTY_STATE, rowVersion: 0 });
+    return { room, pending: this.#put(room, event, proposal) };
+  }
+
+  /** Puts a further event into a room that `found` has made. @throws MatrixError as `append` */
+  extend(room: HotRoom, proposal: Proposal): PendingEvent {
+    return this.#advance(room, proposal);
+  }
+
+  /** Writes such a room, all in one transaction. `insert` makes its row and returns its nid. */
+  async create(
+    room: HotRoom,
+    events: readonly PendingEvent[],
+    insert: (tx: WriteTx) => Promise<number>,
+    also: readonly AlsoWrite[],
+  ): Promise<void> {
+    await this.#deps.batches.create(room, events, insert, also);
+  }
+
+  #advance(room: HotRoom, proposal: Proposal): PendingEvent {
+    const authEntries = authEntriesOf(room, proposal);
+    const event = this.#build(room.rules, room.roomId, proposal, room.nextPrevEvents(), authEntries);
+    const verdict = checkAuth(event, room.auth);
+    if (!verdict.allowed) throw forbidden(verdict.reason);
+    return this.#put(room, event, proposal);
+  }
+
+  #build(
+    rules: RoomVersionRules,
+    roomId: RoomId | undefined,
+    proposal: Proposal,
+    prev: readonly Extremity[],
+    auth: readonly StateEntry[],
+  ): Event {
+    const { clock, serverName, signingKey } = this.#deps;
+    const { type, sender, stateKey, content, redacts } = proposal;
+    const isRoomless = rules.createEventIsRoomId && type === 'm.room.create';
+    const draft = {
+      type,
+      sender,
+      content,
+      originServerTs: proposal.originServerTs ?? clock.now(),
+      depth: nextDepth(prev),
+      prevEvents: prev.map((extremity) => extremity.eventId),
+      authEvents: auth.map((entry) => entry.eventId),
+      ...(isRoomless || roomId === undefined ? {} : { roomId }),
+      ...(stateKey === undefined ? {} : { stateKey }),
+      ...(redacts === undefined ? {} : { redacts: redacts.event.eventId }),
+      ...(rules.eventIds === 'in-event' ? inEventParts(rules, serverName, prev, auth) : {}),
+    };
+    try {
+      return buildEvent(draft, rules, serverName, signingKey);
+    } catch (error) {
+      if (!(error instanceof BadPduError)) throw error;
+      throw error.reason === 'too-large' ? tooLarge(error.message) : badJson(error.message);
+    }
+  }
+
+  /** The event passed: the room goes on from it. */
+  #put(room: HotRoom, event: Event, proposal: Proposal): PendingEvent {
+    const consequences = consequencesOf(room, event, proposal.redacts);
+    const { entry, member, redaction } = consequences;
+    const verdict = judgeUnread(event, this.#audienceOf(room), this.#deps.pushRules);
+    const figures = figuresAfter(room, event, consequences);
+    const extremitiesBefore = room.extremities;
+    const hash = room.rules.eventIds === 'in-event' ? referenceHash(event.pdu, room.rules) : undefined;
+    const extremity: Extremity = { eventId: event.eventId, depth: event.depth, nid: 0, hash };
+    const prev = new Set(event.prevEvents);
+    room.extremities = [...extremitiesBefore.filter(({ eventId }) => !prev.has(eventId)), extremity];
+    room.figures = figures;
+    if (entry !== undefined) room.state.set(`${entry.type}\0${entry.stateKey}`, entry);
+    if (member !== undefined) room.members.set(member.userId, member.entry);
+    const redacted = redaction?.entry;
+    if (redacted !== undefined) room.state.set(`${redacted.type}\0${redacted.stateKey}`, redacted);
+    return {
+      ...consequences,
+      ...verdict,
+      event,
+      extremity,
+      extremitiesBefore,
+      extremitiesAfter: room.extremities,
+      figuresAfter: figures,
+      transaction: proposal.transaction,
+    };
+  }
+
+  #audienceOf(room: HotRoom) {
+    return {
+      joinedCount: room.figures.joinedCount,
+      power: room.power(),
+      isJoined: (userId: UserId) => room.isJoined(userId),
+      isLocal: (userId: UserId) => serverNameOf(userId) === this.#deps.serverName,
+    };
+  }
+}
+
+/** The auth events of a proposal in a room. @throws StateNotLoaded where one of them isn't decoded */
+function authEntriesOf(room: HotRoom, proposal: Proposal): readonly StateEntry[] {
+  const entries: StateEntry[] = [];
+  let missing: StateEntry[] | undefined;
+  for (const [type, stateKey] of selectAuthEvents(proposal, room.rules)) {
+    const entry = room.entry(type, stateKey);
+    if (entry === undefined) continue;
+    entries.push(entry);
+    if (entry.event === undefined) {
+      missing ??= [];
+      missing.push(entry);
+    }
+  }
+  if (missing !== undefined) throw new StateNotLoaded(missing);
+  return entries;
+}
+
+/** One more than the deepest. Spec: server-server-api/#pdus */
+function nextDepth(prev: readonly Extremity[]): number {
+  let deepest = 0;
+  for (const { depth } of prev) if (depth > deepest) deepest = depth;
+  return Math.min(deepest + 1, Number.MAX_SAFE_INTEGER);
+}
+
+/** Room versions 1 and 2: a random id of our own, and the hashes of the events that are referred to. */
+function inEventParts(
+  rules: RoomVersionRules,
+  serverName: ServerName,
+  prev: readonly Extremity[],
+  auth: readonly StateEntry[],
+) {
+  const referenceHashes = new Map<EventId, string>();
+  for (const { eventId, hash } of prev) if (hash !== undefined) referenceHashes.set(eventId, hash);
+  for (const { eventId, event } of auth) {
+    if (event !== undefined) referenceHashes.set(eventId, referenceHash(event.pdu, rules));
+  }
+  const opaque = randomBytes(OPAQUE_ID_BYTES).toString('base64url').replace(/[-_]/g, 'x');
+  return { eventId: makeEventId(opaque, serverName), referenceHashes };
+}
