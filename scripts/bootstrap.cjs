@@ -57,6 +57,8 @@ function install() {
     console.error('npm ci failed; see above.');
     process.exit(1);
   }
+  // For spec-tests/launch, which would otherwise do it at its first start.
+  spawnSync(findNode(), [path.join(ROOT, 'scripts/build.mjs')], { cwd: ROOT, stdio: ['ignore', 'ignore', 'ignore'] });
 }
 
 function runNpm(args) {

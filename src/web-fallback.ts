@@ -1,4 +1,5 @@
 /** The browser's pages, loaded when the first browser comes: express costs an API server nothing until then. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from './config/index.ts';
 import type { Fallback, RemoteOf } from './http/index.ts';
@@ -36,7 +37,7 @@ async function makeApp({ config, logger, remoteOf, hasAccounts }: LazyWebOptions
   ]);
   const router = webRouter({
     pagesFolder: path.join(import.meta.dirname, 'web/pages'),
-    clientFolder: config.web.client ? await ensureWebClient(PROJECT_FOLDER) : undefined,
+    clientFolder: config.web.client ? (builtClient() ?? (await ensureWebClient(PROJECT_FOLDER))) : undefined,
     facts: async (request) => ({
       serverName: config.server.name,
       version: VERSION,
@@ -47,4 +48,10 @@ async function makeApp({ config, logger, remoteOf, hasAccounts }: LazyWebOptions
     }),
   });
   return createWebApp({ trustedProxies: config.http.trusted_proxies, router, logger });
+}
+
+/** The client in dist/, where the build has put it. */
+function builtClient(): string | undefined {
+  const folder = path.join(import.meta.dirname, 'web/client');
+  return existsSync(path.join(folder, 'assets')) ? folder : undefined;
 }

@@ -1,4 +1,5 @@
 /** `inglenook start`: runs the server until it is told to stop. */
+import { flushCompileCache } from 'node:module';
 import type { Config } from '../config/index.ts';
 import { type Homeserver, startHomeserver } from '../homeserver.ts';
 import { createLogger, type Logger } from '../telemetry/log.ts';
@@ -13,6 +14,8 @@ export async function start(configFile: string | undefined): Promise<void> {
   const stop = listenForSignals(logger);
   const homeserver = await startHomeserver(config, { logger });
   console.error(greeting(homeserver, file));
+  // Kept now, so that the next start is quick even if this process is killed.
+  setTimeout(flushCompileCache, 1000).unref();
   await stop;
   await homeserver[Symbol.asyncDispose]();
   logger.info('stopped');
