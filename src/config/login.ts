@@ -4,8 +4,9 @@ import { durationMs, sizeBytes } from './units.ts';
 /** `login`: passwords and access tokens. */
 export const loginSection = z
   .strictObject({
-    password_length_min: z.int().min(1).max(512).prefault(8).meta({
-      description: 'The fewest characters of a new password.',
+    password_length_min: z.int().min(1).max(512).prefault(1).meta({
+      description:
+        'The fewest characters of a new password. Any is taken by default, since clients check it too; 8 is a good choice for a public server.',
     }),
     password_hash: z
       .strictObject({

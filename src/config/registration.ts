@@ -25,6 +25,14 @@ export const registrationSection = z
         description:
           'What is asked of those who register. registration_token: a token that an administrator has made; terms: consent to the terms of service (section terms); recaptcha: a captcha.',
       }),
+    reserved_names: z
+      .array(z.string().min(1))
+      .prefault([])
+      .meta({
+        description:
+          'User names that nobody gets by registering, in lower case; * stands for any characters. With the shared secret and from the command line they can be made.',
+        examples: [['admin', 'root', 'support*']],
+      }),
     guests: z.boolean().prefault(false).meta({ description: 'Whether guests get an account without a password.' }),
     shared_secret: z.string().min(1).optional().meta({
       description:

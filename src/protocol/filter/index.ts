@@ -11,3 +11,4 @@ export {
   type RoomFilter,
 } from './filter.ts';
 export { type BadFilter, filterJson, isBadFilter, parseFilter, parseRoomEventFilter } from './parse.ts';
+export { TypePattern } from './type-pattern.ts';

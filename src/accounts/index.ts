@@ -1,0 +1,187 @@
+/** Accounts: who there is, how they prove it, and what they keep with us. */
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/index.ts';
+import type { RateLimits } from '../http/rate-limits.ts';
+import { TypePattern } from '../protocol/filter/index.ts';
+import { parseServerName, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
+import type { Database, ReadTx, StreamDeclaration } from '../storage/index.ts';
+import { type Hub, stream } from '../streams/index.ts';
+import { AccountData } from './account-data.ts';
+import { Devices } from './devices.ts';
+import { Filters } from './filters.ts';
+import { LastSeen } from './last-seen.ts';
+import { PasswordLogin } from './password-login.ts';
+import { Passwords } from './passwords.ts';
+import type { Profile } from './profile.ts';
+import { Profiles } from './profiles.ts';
+import { enqueueLeavingRooms, type JobQueue } from './propagation.ts';
+import { Registration } from './registration.ts';
+import { newSecret } from './secrets.ts';
+import { Sessions } from './sessions.ts';
+import { SharedSecret } from './shared-secret.ts';
+import { lastAccountDataPosition } from './store/account-data.ts';
+import { lastProfilePosition } from './store/profiles.ts';
+import { deleteExpiredTokens } from './store/tokens.ts';
+import { deleteExpiredUiaSessions, getOrCreateSecret } from './store/uia.ts';
+import { TokenAuthenticator } from './token-authenticator.ts';
+import { passwordStage, recaptchaStage, type Stages, termsStage, tokenStage, Uia } from './uia/index.ts';
+import { Users } from './users.ts';
+
+export type { AccountData, AccountDataItem } from './account-data.ts';
+export type { Device, Devices } from './devices.ts';
+export type { Filters } from './filters.ts';
+export { fieldOf, type Profile, toJson as profileToJson } from './profile.ts';
+export type { Profiles } from './profiles.ts';
+export { type AccountJob, type AccountJobs, accountJobs, type JobQueue, type ProfilePublisher } from './propagation.ts';
+export type { Registered, Registration } from './registration.ts';
+export type { Session, Sessions } from './sessions.ts';
+export { accountsMigrations } from './store/migrations.ts';
+export type { AuthData, Flow, Uia } from './uia/index.ts';
+export type { NewUser, User, Users } from './users.ts';
+
+/** The durable streams of accounts. */
+export const accountsStreams: readonly StreamDeclaration[] = [
+  stream({ name: 'account_data', lane: 'main', load: lastAccountDataPosition }),
+  stream({ name: 'profiles', lane: 'main', load: lastProfilePosition }),
+];
+
+/** What accounts are told by the configuration. */
+export type AccountsConfig = Pick<Config, 'server' | 'registration' | 'terms' | 'login'>;
+
+export interface AccountsOptions {
+  readonly database: Database;
+  readonly hub: Hub;
+  readonly jobs: JobQueue;
+  readonly clock: Clock;
+  readonly rateLimits: RateLimits;
+  readonly config: AccountsConfig;
+  /** The very first account becomes an administrator, if it is made from this machine itself. */
+  readonly firstLocalUserIsAdmin: boolean;
+  /** What goes wrong where nobody waits for it. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Expired tokens are kept this long, so that their clients are told to refresh and not that they are logged out. */
+const EXPIRED_TOKENS_KEPT_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** The face of this domain. */
+export class Accounts implements AsyncDisposable {
+  readonly serverName: ServerName;
+  /** For the HTTP pipeline. */
+  readonly authenticator: TokenAuthenticator;
+  readonly users: Users;
+  readonly devices: Devices;
+  readonly sessions: Sessions;
+  readonly passwords: Passwords;
+  readonly passwordLogin: PasswordLogin;
+  readonly registration: Registration;
+  /** Undefined where the server has no shared secret. */
+  readonly sharedSecret: SharedSecret | undefined;
+  readonly uia: Uia;
+  readonly profiles: Profiles;
+  readonly accountData: AccountData;
+  readonly filters: Filters;
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #lastSeen: LastSeen;
+
+  /** Reads what accounts need before the first request. */
+  static async open(options: AccountsOptions): Promise<Accounts> {
+    const uiaSecret = await options.database.write('main', (tx) => getOrCreateSecret(tx, 'uia', newSecret()));
+    return new Accounts(options, uiaSecret);
+  }
+
+  private constructor(options: AccountsOptions, uiaSecret: string) {
+    const { database, hub, jobs, clock, rateLimits, config } = options;
+    const serverName = toServerName(config.server.name);
+    this.#database = database;
+    this.#clock = clock;
+    this.serverName = serverName;
+    this.#lastSeen = new LastSeen(database, clock, options.onError);
+    this.authenticator = new TokenAuthenticator(database, clock, this.#lastSeen);
+    this.devices = new Devices(database, this.authenticator);
+    this.sessions = new Sessions(database, clock, this.devices, this.authenticator, {
+      accessMs: config.login.access_token_lifetime,
+      refreshMs: config.login.refresh_token_lifetime,
+    });
+    this.passwords = new Passwords(config.login.password_hash, config.login.password_length_min);
+    this.profiles = new Profiles(database, hub, jobs);
+    this.accountData = new AccountData(database, hub);
+    this.filters = new Filters(database);
+    const { authenticator, devices, sessions, passwords, profiles } = this;
+    this.users = new Users({ database, clock, passwords, authenticator, devices, profiles });
+    this.passwordLogin = new PasswordLogin({ database, passwords, sessions, rateLimits, serverName });
+    const rules = registrationRules(config, options.firstLocalUserIsAdmin);
+    this.registration = new Registration({
+      database,
+      clock,
+      users: this.users,
+      sessions,
+      passwords,
+      rules,
+      serverName,
+    });
+    const secret = config.registration.shared_secret;
+    this.sharedSecret = secret === undefined ? undefined : new SharedSecret(secret, clock);
+    this.uia = new Uia(database, clock, this.#stages(config), uiaSecret);
+    this.users.onDeactivated(async (tx, userId, { erase }) => {
+      if (erase) await this.accountData.deleteAll(tx, userId);
+      await enqueueLeavingRooms(jobs, tx, userId);
+    });
+  }
+
+  /** Whether the user belongs to this server. */
+  isLocal(userId: UserId): boolean {
+    return serverNameOf(userId) === this.serverName;
+  }
+
+  /** The profile of one of our users; undefined where there is no such user. */
+  async getProfile(userId: UserId): Promise<Profile | undefined> {
+    return this.profiles.find(userId);
+  }
+
+  /** `getProfile` within a transaction. */
+  profileOf(tx: ReadTx, userId: UserId): Promise<Profile | undefined> {
+    return this.profiles.findIn(tx, userId);
+  }
+
+  /** Whom the user ignores. */
+  ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>> {
+    return this.accountData.ignoredUsers(userId);
+  }
+
+  /** Deletes what has expired. To be called now and then, such as once an hour. */
+  async deleteExpired(): Promise<void> {
+    const now = this.#clock.now();
+    await this.#database.write('main', async (tx) => {
+      await deleteExpiredTokens(tx, now, EXPIRED_TOKENS_KEPT_MS);
+      await deleteExpiredUiaSessions(tx, now);
+    });
+  }
+
+  /** Writes what is still in memory. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lastSeen[Symbol.asyncDispose]();
+  }
+
+  #stages(config: AccountsConfig): Stages {
+    return {
+      'm.login.dummy': { isRepeatable: true, attempt: async () => '' },
+      'm.login.password': passwordStage(this.passwordLogin),
+      'm.login.recaptcha': recaptchaStage(config.registration.recaptcha),
+      'm.login.registration_token': tokenStage((token) => this.registration.isTokenValid(token)),
+      'm.login.terms': termsStage(config.terms),
+    };
+  }
+}
+
+function registrationRules({ registration }: AccountsConfig, firstLocalUserIsAdmin: boolean) {
+  const { open_to: openTo, steps, guests, reserved_names: reserved } = registration;
+  return { openTo, steps, guests, reservedNames: new TypePattern(reserved), firstLocalUserIsAdmin };
+}
+
+function toServerName(name: string): ServerName {
+  const serverName = parseServerName(name);
+  if (serverName === undefined) throw new Error('server.name is not a server name');
+  return serverName;
+}

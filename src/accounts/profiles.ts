@@ -1,0 +1,95 @@
+import { isDeepStrictEqual } from 'node:util';
+import { LRUCache } from 'lru-cache';
+import type { UserId } from '../protocol/ids/index.ts';
+import type { JsonValue } from '../protocol/json/index.ts';
+import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
+import type { Hub } from '../streams/index.ts';
+import { checkProfileKey, EMPTY_PROFILE, fromRow, type Profile, toRow, withField, withoutField } from './profile.ts';
+import { enqueueProfilePropagation, type JobQueue } from './propagation.ts';
+import { findProfile, profilesOf, upsertProfile } from './store/profiles.ts';
+
+const CACHE_ENTRIES_MAX = 20_000;
+
+/** The profiles of our own users. */
+export class Profiles {
+  readonly #database: Database;
+  readonly #hub: Hub;
+  readonly #jobs: JobQueue;
+  readonly #cache = new LRUCache<UserId, { readonly profile: Profile | undefined }>({ max: CACHE_ENTRIES_MAX });
+  /** Counts changes: what was read before one must not be cached after it. */
+  #generation = 0;
+
+  constructor(database: Database, hub: Hub, jobs: JobQueue) {
+    this.#database = database;
+    this.#hub = hub;
+    this.#jobs = jobs;
+  }
+
+  /** The profile of one of our users; undefined where there is no such user. From memory, where it was read before. */
+  async find(userId: UserId): Promise<Profile | undefined> {
+    const cached = this.#cache.get(userId);
+    if (cached !== undefined) return cached.profile;
+    return this.#database.read((tx) => this.findIn(tx, userId));
+  }
+
+  /** `find` within a transaction; in a write it sees what the write has done. */
+  async findIn(tx: ReadTx, userId: UserId): Promise<Profile | undefined> {
+    const generation = this.#generation;
+    const profile = fromRow(await findProfile(tx, userId));
+    // In a write transaction the row may be one that is never committed.
+    if (!isWriteTx(tx) && generation === this.#generation) this.#cache.set(userId, { profile });
+    return profile;
+  }
+
+  /** The profiles of several users. Those without one are missing. */
+  async findMany(userIds: readonly UserId[]): Promise<ReadonlyMap<string, Profile>> {
+    const rows = await this.#database.read((tx) => profilesOf(tx, userIds));
+    return new Map(rows.map((row) => [row.user_id, fromRow(row) ?? EMPTY_PROFILE]));
+  }
+
+  /** The profile of a new account. */
+  async create(tx: WriteTx, userId: UserId, displayname: string | undefined): Promise<void> {
+    await this.#store(tx, userId, { ...EMPTY_PROFILE, displayname });
+  }
+
+  /** Sets a field. Throws where it isn't allowed to have this value. */
+  async set(userId: UserId, key: string, value: JsonValue): Promise<void> {
+    checkProfileKey(key);
+    await this.#database.write('main', (tx) => this.#update(tx, userId, (profile) => withField(profile, key, value)));
+  }
+
+  /** Removes a field, if it is there. */
+  async delete(userId: UserId, key: string): Promise<void> {
+    checkProfileKey(key);
+    await this.#database.write('main', (tx) => this.#update(tx, userId, (profile) => withoutField(profile, key)));
+  }
+
+  /** Removes all fields, within a transaction; the rooms of the user aren't told. */
+  async clear(tx: WriteTx, userId: UserId): Promise<void> {
+    await this.#store(tx, userId, EMPTY_PROFILE);
+  }
+
+  async #update(tx: WriteTx, userId: UserId, change: (profile: Profile) => Profile): Promise<void> {
+    const before = fromRow(await findProfile(tx, userId)) ?? EMPTY_PROFILE;
+    const after = change(before);
+    if (isDeepStrictEqual(before, after)) return;
+    await this.#store(tx, userId, after);
+    // Only these two are part of membership events.
+    if (before.displayname !== after.displayname || before.avatarUrl !== after.avatarUrl) {
+      await enqueueProfilePropagation(this.#jobs, tx, userId);
+    }
+  }
+
+  async #store(tx: WriteTx, userId: UserId, profile: Profile): Promise<void> {
+    await upsertProfile(tx, toRow(userId, profile, tx.nextPosition('profiles')));
+    tx.onCommit(() => {
+      this.#generation++;
+      this.#cache.delete(userId);
+      this.#hub.wake(['stream:profiles']);
+    });
+  }
+}
+
+function isWriteTx(tx: ReadTx): tx is WriteTx {
+  return 'nextPosition' in tx;
+}
