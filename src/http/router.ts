@@ -96,7 +96,7 @@ function collectEntries(routes: readonly Route[]): Map<string, PathEntry> {
   return entries;
 }
 
-/** `{name}` to the trie's `:name`; colons and asterisks of the path stand for themselves. */
+/** `{name}` to the trie's `:name`; a colon of the path stands for itself. */
 function triePath(path: string): string {
   return path.replaceAll(':', '::').replaceAll(/\{([A-Za-z0-9_]+)\}/g, ':$1');
 }
