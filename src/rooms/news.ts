@@ -1,0 +1,24 @@
+/**
+ * What the hub carries beside a key when something happened in rooms, so that whoever listens needs no query to know what.
+ * It is a hint: whoever misses it reads the tables.
+ */
+import type { RoomId } from '../protocol/ids/index.ts';
+import type { Membership } from './store/index.ts';
+
+/** Under `room:!id` and `user:@id`: there is something at this position of a stream. */
+export interface StreamNews {
+  readonly stream: string;
+  /** The room, where the stream is one of rooms. */
+  readonly roomId?: RoomId;
+  readonly position: number;
+}
+
+/** Under `user:@id`: the user's membership in a room changed. */
+export interface MembershipNews {
+  readonly roomId: RoomId;
+  readonly roomNid: number;
+  readonly membership: Membership;
+  readonly eventNid: number;
+  /** In the stream 'events'. */
+  readonly position: number;
+}

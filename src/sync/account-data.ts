@@ -1,0 +1,48 @@
+import type { UserId } from '../protocol/ids/index.ts';
+import type { ReadTx } from '../storage/index.ts';
+import type { SyncContext } from './request.ts';
+
+/** A piece of account data. */
+export interface AccountDatum {
+  /** Undefined for data that belongs to no room. */
+  readonly roomId: string | undefined;
+  readonly type: string;
+  /** The content as JSON text. */
+  readonly content: string;
+}
+
+/** What sync asks of the accounts. */
+export interface SyncAccounts {
+  ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>>;
+  /** What changed after `from` up to `to`, in order; from 0 on: everything. */
+  accountDataBetween(tx: ReadTx, userId: UserId, from: number, to: number): Promise<readonly AccountDatum[]>;
+}
+
+/** An event of account data, as JSON. */
+export interface AccountDataEvent {
+  readonly type: string;
+  readonly json: string;
+}
+
+export interface AccountDataEvents {
+  readonly global: readonly AccountDataEvent[];
+  readonly byRoom: ReadonlyMap<string, readonly AccountDataEvent[]>;
+}
+
+/** The account data that changed since the token. Spec: client-server-api/#client-config */
+export async function accountDataEvents(
+  tx: ReadTx,
+  accounts: SyncAccounts,
+  { viewer, since, to, query }: SyncContext,
+): Promise<AccountDataEvents> {
+  const from = since === undefined || query.fullState ? 0 : since.accountData;
+  const global: AccountDataEvent[] = [];
+  const byRoom = new Map<string, AccountDataEvent[]>();
+  if (from >= to.accountData) return { global, byRoom };
+  for (const { roomId, type, content } of await accounts.accountDataBetween(tx, viewer.userId, from, to.accountData)) {
+    const event = { type, json: `{"type":${JSON.stringify(type)},"content":${content}}` };
+    if (roomId === undefined) global.push(event);
+    else byRoom.set(roomId, [...(byRoom.get(roomId) ?? []), event]);
+  }
+  return { global, byRoom };
+}

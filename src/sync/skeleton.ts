@@ -1,0 +1,54 @@
+/** The first step of a sync: which rooms have anything for the user, and which section they go into. */
+import { type Filter, matchesRoom } from '../protocol/filter/index.ts';
+import type { SyncToken } from '../streams/index.ts';
+import type { OnlineUser, UserRoom } from './online-user.ts';
+import type { RoomPositions } from './room-positions.ts';
+
+export interface Skeleton {
+  readonly join: readonly UserRoom[];
+  readonly invite: readonly UserRoom[];
+  readonly knock: readonly UserRoom[];
+  readonly leave: readonly UserRoom[];
+}
+
+/** All rooms that an initial sync shows. */
+export function initialSkeleton(user: OnlineUser, filter: Filter): Skeleton {
+  return sort(
+    user,
+    filter,
+    (room) =>
+      room.membership === 'join' ||
+      room.membership === 'invite' ||
+      room.membership === 'knock' ||
+      (filter.room.includeLeave && !room.forgotten),
+  );
+}
+
+/** The rooms in which something happened since a token. Asks memory only. */
+export function incrementalSkeleton(
+  user: OnlineUser,
+  filter: Filter,
+  positions: RoomPositions,
+  since: SyncToken,
+  isFull: boolean,
+): Skeleton {
+  return sort(user, filter, (room) => {
+    if (room.position > since.events) return !(room.forgotten && room.membership === 'leave');
+    if (room.membership !== 'join') return false;
+    return (
+      isFull ||
+      positions.last('events', room.roomId) > since.events ||
+      positions.last('receipts', room.roomId) > since.receipts ||
+      positions.last('typing', room.roomId) > since.typing
+    );
+  });
+}
+
+function sort(user: OnlineUser, filter: Filter, belongs: (room: UserRoom) => boolean): Skeleton {
+  const skeleton: { [section in keyof Skeleton]: UserRoom[] } = { join: [], invite: [], knock: [], leave: [] };
+  for (const room of user.rooms.values()) {
+    if (!belongs(room) || !matchesRoom(filter.room, room.roomId)) continue;
+    skeleton[room.membership === 'ban' ? 'leave' : room.membership].push(room);
+  }
+  return skeleton;
+}
