@@ -1,0 +1,160 @@
+import { LRUCache } from 'lru-cache';
+import type { UserId } from '../../protocol/ids/index.ts';
+import type { ReadTx } from '../../storage/index.ts';
+import { membershipOf } from '../read/history-visibility.ts';
+import type { StateReader } from '../read/state-reader.ts';
+import { findMembership } from '../store/index.ts';
+import { listOwnReceipts, type ReceiptRow } from './receipt-rows.ts';
+import { RoomTails } from './room-tails.ts';
+import { countUnread, NOTHING_UNREAD, type OwnVerdict, type ReadUpTo, type UnreadRoom } from './unread-fold.ts';
+import { listCounted, listOwnVerdicts } from './unread-rows.ts';
+
+/** For whom and where unread events are to be counted. */
+export interface UnreadRequest {
+  readonly userId: UserId;
+  /** Rooms that the user is in. */
+  readonly roomNids: readonly number[];
+  /** Whose events don't count. */
+  readonly ignored: ReadonlySet<UserId>;
+  /** Up to which position of the stream 'events' is counted; the transaction must have begun after that was committed. */
+  readonly upTo: number;
+  /** Where the stream 'receipts' stood when the transaction began, or earlier. */
+  readonly receiptsUpTo: number;
+}
+
+interface Entry {
+  readonly unread: UnreadRoom;
+  readonly readUpTo: ReadUpTo;
+  readonly upTo: number;
+  readonly ignored: ReadonlySet<UserId>;
+}
+
+const ENTRIES_MAX = 100_000;
+/** Of more unread events than this in one room only the newest are counted. */
+const COUNTED_MAX = 20_000;
+const MEMBER_EVENTS_MAX = 200;
+
+/**
+ * Unread counts. They are derived: from the position read (receipts, and the user's own events), from what each event does to
+ * everybody's counts, and from the few verdicts of single users. What was counted is kept and goes on from there, so a new
+ * message costs its readers no query of their own.
+ */
+export class UnreadCounts {
+  readonly #states: StateReader;
+  readonly #tails = new RoomTails();
+  readonly #entries = new LRUCache<string, Entry>({ max: ENTRIES_MAX });
+  /** The last receipt of each user who set one lately, so that nothing older is kept after it. */
+  readonly #lastReceipt = new LRUCache<UserId, number>({ max: ENTRIES_MAX });
+  /** By the nid of a member event, where the stay began that it belongs to. */
+  readonly #joinPositions = new LRUCache<number, number>({ max: ENTRIES_MAX });
+
+  constructor({ states }: { states: StateReader }) {
+    this.#states = states;
+  }
+
+  /** The unread counts of a user by room nid. */
+  async count(tx: ReadTx, request: UnreadRequest): Promise<ReadonlyMap<number, UnreadRoom>> {
+    const counts = new Map<number, UnreadRoom>();
+    const toCount: number[] = [];
+    for (const roomNid of request.roomNids) {
+      const entry = await this.#continued(tx, roomNid, request);
+      if (entry === undefined) toCount.push(roomNid);
+      else counts.set(roomNid, entry.unread);
+    }
+    if (toCount.length === 0) return counts;
+    const receipts = Map.groupBy(await listOwnReceipts(tx, request.userId, toCount), (row) => row.room_nid);
+    for (const roomNid of toCount) {
+      const entry = await this.#counted(tx, roomNid, request, receipts.get(roomNid) ?? []);
+      counts.set(roomNid, entry.unread);
+      this.#keep(roomNid, request, entry);
+    }
+    return counts;
+  }
+
+  /** Forgets what was counted, since the user has set a receipt at `position` of the stream 'receipts'. */
+  forget(userId: UserId, roomNid: number, position: number): void {
+    this.#lastReceipt.set(userId, position);
+    this.#entries.delete(`${roomNid}:${userId}`);
+  }
+
+  /** What was counted before, with what came since then; undefined where all must be counted anew. */
+  async #continued(tx: ReadTx, roomNid: number, request: UnreadRequest): Promise<Entry | undefined> {
+    const { userId, ignored, upTo } = request;
+    const entry = this.#entries.get(`${roomNid}:${userId}`);
+    if (entry === undefined || !isSameSet(entry.ignored, ignored)) return undefined;
+    if (entry.upTo >= upTo) return entry;
+    const news = await this.#tails.events(tx, roomNid, entry.upTo, upTo);
+    if (news === undefined || news.some((event) => event.isRedaction)) return undefined;
+    const { readUpTo } = entry;
+    const unread = countUnread(entry.unread, news, {
+      userId,
+      ignored,
+      readUpTo,
+      verdictOn: ({ verdicts }) => verdicts?.get(userId),
+    });
+    const next = { unread, readUpTo, upTo, ignored };
+    this.#keep(roomNid, request, next);
+    return next;
+  }
+
+  async #counted(
+    tx: ReadTx,
+    roomNid: number,
+    { userId, ignored, upTo }: UnreadRequest,
+    receipts: readonly ReceiptRow[],
+  ): Promise<Entry> {
+    const readUpTo = await this.#readUpTo(tx, roomNid, userId, receipts);
+    const range = { roomNid, after: readUpTo.all, upTo, limit: COUNTED_MAX };
+    const events = await listCounted(tx, range);
+    if (events.length === 0) return { unread: NOTHING_UNREAD, readUpTo, upTo, ignored };
+    const verdicts = new Map<number, OwnVerdict>();
+    for (const row of await listOwnVerdicts(tx, userId, range)) {
+      verdicts.set(row.position, { notify: row.notify === 1, highlight: row.highlight === 1 });
+    }
+    const verdictOn = ({ position }: { readonly position: number }) => verdicts.get(position);
+    return {
+      unread: countUnread(NOTHING_UNREAD, events, { userId, ignored, readUpTo, verdictOn }),
+      readUpTo,
+      upTo,
+      ignored,
+    };
+  }
+
+  async #readUpTo(tx: ReadTx, roomNid: number, userId: UserId, receipts: readonly ReceiptRow[]): Promise<ReadUpTo> {
+    let all = await this.#joinPosition(tx, roomNid, userId);
+    let main = all;
+    const threads = new Map<string, number>();
+    for (const { thread_id: threadId, event_position: position } of receipts) {
+      if (threadId === '') all = Math.max(all, position);
+      else if (threadId === 'main') main = Math.max(main, position);
+      else threads.set(threadId, Math.max(threads.get(threadId) ?? position, position));
+    }
+    return { all, main, threads };
+  }
+
+  /** Where the user's present stay in the room began: what came before isn't unread. */
+  async #joinPosition(tx: ReadTx, roomNid: number, userId: UserId): Promise<number> {
+    const row = await findMembership(tx, userId, roomNid);
+    if (row === undefined) return 0;
+    const known = this.#joinPositions.get(row.event_nid);
+    if (known !== undefined) return known;
+    let { position } = row;
+    let [event] = await this.#states.events.byNids(tx, [row.event_nid]);
+    for (let step = 0; event !== undefined && step < MEMBER_EVENTS_MAX; step++) {
+      event = await this.#states.memberEvent(tx, event.stateBefore, userId);
+      if (event === undefined || membershipOf(event.event.content) !== 'join') break;
+      position = event.position;
+    }
+    this.#joinPositions.set(row.event_nid, position);
+    return position;
+  }
+
+  #keep(roomNid: number, { userId, receiptsUpTo }: UnreadRequest, entry: Entry): void {
+    // This transaction may not have seen the latest receipt.
+    if ((this.#lastReceipt.get(userId) ?? 0) <= receiptsUpTo) this.#entries.set(`${roomNid}:${userId}`, entry);
+  }
+}
+
+function isSameSet(a: ReadonlySet<UserId>, b: ReadonlySet<UserId>): boolean {
+  return a === b || (a.size === b.size && a.isSubsetOf(b));
+}

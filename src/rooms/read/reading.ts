@@ -1,0 +1,47 @@
+import type { Clock } from '../../clock.ts';
+import type { UserId } from '../../protocol/ids/index.ts';
+import type { Database } from '../../storage/index.ts';
+import type { EventReader, StateKeys, StoredEvent } from '../store/index.ts';
+import type { StateTree } from '../store/state-tree.ts';
+import { Presenter } from './present.ts';
+import { StateReader } from './state-reader.ts';
+
+/** Whom a user ignores; `accounts` knows it. */
+export interface IgnoredUsers {
+  ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>>;
+}
+
+/** What reading rooms takes. The caches in it belong to the process: one of each. */
+export interface ReadingDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly events: EventReader;
+  readonly stateTree: StateTree;
+  readonly stateKeys: StateKeys;
+  readonly accounts: IgnoredUsers;
+}
+
+/** What the readers of this folder share. */
+export interface Reading {
+  readonly database: Database;
+  readonly events: EventReader;
+  readonly states: StateReader;
+  readonly presenter: Presenter;
+  readonly accounts: IgnoredUsers;
+}
+
+/** Puts together what the readers share. */
+export function makeReading({ database, clock, events, stateTree, stateKeys, accounts }: ReadingDeps): Reading {
+  const states = new StateReader({ events, tree: stateTree, keys: stateKeys });
+  return { database, events, states, presenter: new Presenter({ states, clock }), accounts };
+}
+
+/** `[a,b]` from texts that are JSON already. */
+export function jsonArray(items: readonly string[]): string {
+  return `[${items.join(',')}]`;
+}
+
+/** The distinct senders of the events, in the order of their first one. */
+export function sendersOf(events: readonly StoredEvent[]): readonly UserId[] {
+  return [...new Set(events.map((stored) => stored.event.sender))];
+}
