@@ -74,8 +74,13 @@ export class HttpClient implements Disposable {
     });
   }
 
-  [Symbol.dispose](): void {
+  /** Closes idle connections; the next request opens a new one. */
+  disconnect(): void {
     this.#agent.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.disconnect();
   }
 }
 
