@@ -1,7 +1,14 @@
 import { type AuthState, selectAuthEvents } from '../protocol/auth/index.ts';
 import { generateSigningKey, type SigningKey } from '../protocol/crypto/index.ts';
 import { buildEvent, type Event, makeEventId } from '../protocol/event/index.ts';
-import { type EventId, parseUserId, type RoomId, serverNameOf, type UserId } from '../protocol/ids/index.ts';
+import {
+  type EventId,
+  parseRoomId,
+  parseUserId,
+  type RoomId,
+  serverNameOf,
+  type UserId,
+} from '../protocol/ids/index.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
 import { DEFAULT_ROOM_VERSION, type RoomVersionRules, roomVersionRules } from '../protocol/room-versions/index.ts';
 import {
@@ -58,6 +65,12 @@ export function testUser(name: string): UserId {
   return userId;
 }
 
+function requireRoomId(text: string): RoomId {
+  const roomId = parseRoomId(text);
+  if (roomId === undefined) throw new Error(`${text} is not a room id`);
+  return roomId;
+}
+
 /**
  * Builds the DAG of a room of any version, of real signed events, for tests. Nothing is authorised: what one adds is
  * there, and takes its place in the state. A builder is one branch; `fork()` starts another one at the same point, and
@@ -108,7 +121,7 @@ export class RoomBuilder {
         depth: 1,
         prevEvents: [],
         authEvents: [],
-        ...(rules.createEventIsRoomId ? {} : { roomId: `!room:${server}` as RoomId }),
+        ...(rules.createEventIsRoomId ? {} : { roomId: requireRoomId(`!room:${server}`) }),
         ...(rules.eventIds === 'in-event' ? { eventId: makeEventId('event0', server) } : {}),
       },
       rules,

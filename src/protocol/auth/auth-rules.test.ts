@@ -85,6 +85,20 @@ for (const version of VERSIONS) {
       assertRefused(room, room.build(stranger), `${join}.${number} join rule lets nobody in`);
     });
 
+    it('lets the creator in by the create event alone only right after it', () => {
+      const room = RoomBuilder.create({ version });
+      const [createId] = room.forwardExtremities;
+      assert.ok(createId);
+      const content = { membership: 'join' };
+      const rejoin = { type: 'm.room.member', sender: 'alice', stateKey: testUser('alice'), content };
+      room.join('alice');
+      const { eventId: leftId } = room.leave('alice');
+      const rule = `${join}.${Number(version) >= 8 ? 7 : 6} join rule lets nobody in`;
+      assertRefused(room, room.build(rejoin), rule);
+      assertRefused(room, room.build({ ...rejoin, prevEvents: [createId, leftId] }), rule);
+      assertAllowed(room, room.build({ ...rejoin, prevEvents: [createId] }));
+    });
+
     it('keeps users of other servers out of rooms that are not federated', () => {
       const room = RoomBuilder.createPublic({ version, content: { 'm.federate': false } });
       assertAllowed(room, room.fork().join('bob'));

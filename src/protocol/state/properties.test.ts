@@ -5,6 +5,7 @@ import { RoomBuilder, testUser } from '../../testing/room-builder.ts';
 import { checkAuth } from '../auth/index.ts';
 import type { Event } from '../event/index.ts';
 import type { EventId } from '../ids/index.ts';
+import { readObject } from '../json/index.ts';
 import { authDifference, conflictedSubgraph } from './auth-chains.ts';
 import type { ResolutionInputs } from './inputs.ts';
 import { missingForResolution } from './missing.ts';
@@ -67,7 +68,7 @@ function eventOf(branch: RoomBuilder, { action, sender, target, level, originSer
       return state('m.room.join_rules', { join_rule: level > 10 ? 'public' : 'invite' });
     case 'levels': {
       const before = branch.find('m.room.power_levels')?.content ?? {};
-      const users = { ...(before.users as Record<string, number> | undefined), [testUser(target)]: level };
+      const users = { ...readObject(before, 'users'), [testUser(target)]: level };
       return branch.build({ ...draft, type: 'm.room.power_levels', stateKey: '', content: { ...before, users } });
     }
     default:

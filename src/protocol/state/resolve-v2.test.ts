@@ -89,6 +89,35 @@ for (const version of ['2', '6', '11', '12']) {
       }
     });
 
+    it('puts a kick, and a closed door, above what was done at the same time', () => {
+      const room = roomWith(version, { bob: 50, mod: 60 });
+      const other = room.fork();
+      other.setState('bob', 'm.room.topic', { topic: 'Mine' });
+      other.join('eve');
+      const later = 1_900_000_000_000;
+      const stateKey = testUser('bob');
+      room.add({
+        type: 'm.room.member',
+        sender: 'mod',
+        stateKey,
+        content: { membership: 'leave' },
+        originServerTs: later,
+      });
+      const content = { join_rule: 'invite' };
+      const rules = room.add({
+        type: 'm.room.join_rules',
+        sender: 'mod',
+        stateKey: '',
+        content,
+        originServerTs: later + 1,
+      });
+      const state = resolve(room, other);
+      assert.equal(state.get(member('bob')), room.state.get(member('bob')));
+      assert.equal(state.get(TOPIC), undefined);
+      assertWins(state, rules);
+      assert.equal(state.get(member('eve')), undefined);
+    });
+
     it('lets the more powerful win a fight about power levels, and undoes what the other did', () => {
       const room = roomWith(version, { bob: 50, eve: 0 });
       const other = room.fork();
@@ -220,6 +249,23 @@ describe('state resets of MSC4297', () => {
   it('lose the join rules until version 11, and not in version 12 (problem A)', () => {
     assert.equal(problemA('11').state.get(JOIN_RULES), undefined);
     const { state, current } = problemA('12');
+    assertWins(state, current);
+  });
+
+  it('leave agreed state alone, although its past is replayed', () => {
+    const room = RoomBuilder.createPublic({ version: '12' });
+    const old = room.state.get(JOIN_RULES);
+    assert.ok(old);
+    room.join('alice', { displayname: 'Alice' });
+    room.join('bob');
+    const current = room.setState('alice', 'm.room.join_rules', { join_rule: 'invite' });
+    const left = room.leave('alice');
+    const outdated = room.fork();
+    outdated.state.set(JOIN_RULES, old);
+    const replayed: EventId[] = [];
+    const state = room.resolveTraced(({ eventId }) => replayed.push(eventId), outdated);
+    assert.equal(replayed.length, 3);
+    assertWins(state, left);
     assertWins(state, current);
   });
 
