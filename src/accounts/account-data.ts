@@ -91,7 +91,7 @@ export class AccountData {
       this.#cache.delete(cacheKey(userId, room, type));
       if (type === IGNORED_USERS) this.#ignored.delete(userId);
       this.#changedAt.set(userId, position);
-      this.#hub.wake([`user:${userId}`, 'stream:account_data']);
+      this.#hub.wake([`user:${userId}`, 'stream:account_data'], { stream: 'account_data', position });
     });
     return position;
   }

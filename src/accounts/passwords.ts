@@ -36,14 +36,18 @@ export class Passwords {
   /** The hash of a new password. Throws `M_WEAK_PASSWORD` where it is too short. */
   async hash(password: string): Promise<string> {
     this.check(password);
+    return this.hashAny(password);
+  }
+
+  /** The hash of a new password, however short. */
+  async hashAny(password: string): Promise<string> {
+    checkLengthMax(password);
     return hash(password.normalize('NFKC'), this.#options);
   }
 
   /** Throws where this may not become anybody's password. Spec: client-server-api/#password-management */
   check(password: string): void {
-    if (password.length > PASSWORD_LENGTH_MAX) {
-      throw invalidParam(`A password may have at most ${PASSWORD_LENGTH_MAX} characters`);
-    }
+    checkLengthMax(password);
     if ([...password].length < this.#lengthMin) {
       throw new MatrixError('M_WEAK_PASSWORD', `A password needs at least ${this.#lengthMin} characters`);
     }
@@ -73,5 +77,11 @@ export class Passwords {
     const { memoryCost, timeCost, parallelism } = parseOptions(hashed);
     const wanted = this.#options;
     return memoryCost === wanted.memoryCost && timeCost === wanted.timeCost && parallelism === wanted.parallelism;
+  }
+}
+
+function checkLengthMax(password: string): void {
+  if (password.length > PASSWORD_LENGTH_MAX) {
+    throw invalidParam(`A password may have at most ${PASSWORD_LENGTH_MAX} characters`);
   }
 }

@@ -35,6 +35,15 @@ export interface RegistrationWish extends SessionWish {
   readonly inhibitLogin?: boolean | undefined;
 }
 
+/** An account that an administrator makes. */
+export interface AdminMadeAccount {
+  readonly username: string;
+  readonly password: string;
+  readonly isAdmin: boolean;
+  readonly displayName?: string | undefined;
+  readonly userType?: string | undefined;
+}
+
 /** A new account, and its first session where one was wanted. */
 export interface Registered {
   readonly userId: UserId;
@@ -115,6 +124,24 @@ export class Registration {
     });
   }
 
+  /**
+   * Makes an account on behalf of an administrator: reserved names are allowed, and short passwords. The command line and
+   * whoever knows the shared secret come here.
+   */
+  async registerByAdmin(
+    account: AdminMadeAccount,
+    wish: SessionWish & { readonly inhibitLogin?: boolean },
+    remote: Remote,
+  ): Promise<Registered> {
+    parseWish(wish);
+    const userId = this.#userIdOf(account.username);
+    const passwordHash = await this.#passwords.hashAny(account.password);
+    const { isAdmin, userType } = account;
+    const displayName = account.displayName ?? localpartOf(userId);
+    const user = { userId, passwordHash, displayName, isAdmin, userType };
+    return this.#database.write('main', (tx) => this.create(tx, user, wish, remote));
+  }
+
   /** Makes a guest account, if there are guests. Spec: client-server-api/#guest-access */
   async registerGuest(deviceName: string | undefined, remote: Remote): Promise<Registered> {
     if (!this.#rules.guests) throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'There are no guests on this server');
@@ -130,19 +157,23 @@ export class Registration {
     return { userId: user.userId, session };
   }
 
-  /** The id of a new account. Throws `M_INVALID_USERNAME`. Reserved names are refused unless an administrator asks. */
+  /** The id of an account that somebody registers for themselves. Throws `M_INVALID_USERNAME`. */
   #newUserId(username: string): UserId {
-    const userId = makeUserId(username.toLowerCase(), this.#serverName);
-    if (userId === undefined) {
-      throw new MatrixError(
-        'M_INVALID_USERNAME',
-        'A user name consists of a-z, 0-9 and . _ = - / +, and is not too long',
-      );
-    }
+    const userId = this.#userIdOf(username);
     if (this.#rules.reservedNames.matches(localpartOf(userId))) {
       throw new MatrixError('M_INVALID_USERNAME', 'This user name is reserved');
     }
     return userId;
+  }
+
+  /** The id of a new account, reserved names included. Throws `M_INVALID_USERNAME`. */
+  #userIdOf(username: string): UserId {
+    const userId = makeUserId(username.toLowerCase(), this.#serverName);
+    if (userId !== undefined) return userId;
+    throw new MatrixError(
+      'M_INVALID_USERNAME',
+      'A user name consists of a-z, 0-9 and . _ = - / +, and is not too long',
+    );
   }
 
   /** Whether the registration token can still be used. Throws 403 where nobody may register. */

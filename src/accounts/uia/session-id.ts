@@ -1,10 +1,13 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { UserId } from '../../protocol/ids/index.ts';
 
 /** What a session was started for; the same again must be asked in each of its steps. */
 export interface UiaPurpose {
   /** The endpoint's operationId. */
   readonly operation: string;
-  /** Whoever is logged in, and what of the request must not change between the steps. */
+  /** Whoever is logged in. */
+  readonly userId: UserId | undefined;
+  /** What of the request must not change between the steps. */
   readonly binding: string;
 }
 
@@ -35,9 +38,9 @@ export class UiaSessionIds {
     return expiresTs > now ? expiresTs : undefined;
   }
 
-  #mac(head: string, { operation, binding }: UiaPurpose): Buffer {
+  #mac(head: string, { operation, userId, binding }: UiaPurpose): Buffer {
     return createHmac('sha256', this.#key)
-      .update(JSON.stringify([head, operation, binding]))
+      .update(JSON.stringify([head, operation, userId ?? null, binding]))
       .digest();
   }
 }

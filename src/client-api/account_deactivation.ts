@@ -1,0 +1,35 @@
+/** Spec: data/api/client-server/account_deactivation.yaml */
+import { z } from 'zod';
+import type { Accounts } from '../accounts/index.ts';
+import { type Route, route } from '../http/route.ts';
+import { authSchema } from './auth-data.ts';
+import { v3 } from './paths.ts';
+
+/** Ending one's account. */
+export function accountDeactivationRoutes({ accounts }: { accounts: Accounts }): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: v3('/account/deactivate'),
+      operationId: 'deactivateAccount',
+      spec: 'client-server-api/#post_matrixclientv3accountdeactivate',
+      auth: 'user',
+      allowSuspended: true,
+      body: z.object({ auth: authSchema, erase: z.boolean().default(false) }),
+      handle: async ({ requester: { userId }, body, remote, now }) => {
+        await accounts.uia.require({
+          operation: 'deactivateAccount',
+          binding: JSON.stringify(body.erase),
+          userId,
+          flows: [['m.login.password']],
+          auth: body.auth,
+          remote,
+          now,
+        });
+        await accounts.users.deactivate(userId, { erase: body.erase });
+        // Nothing of ours was ever bound to an identity server.
+        return { id_server_unbind_result: 'success' };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,38 @@
+/** Spec: data/api/client-server/capabilities.yaml */
+import type { Config } from '../config/index.ts';
+import { type Route, route } from '../http/route.ts';
+import type { JsonObject } from '../protocol/json/index.ts';
+import { ROOM_VERSIONS } from '../protocol/room-versions/index.ts';
+import { v3 } from './paths.ts';
+
+type CapabilitiesConfig = Pick<Config, 'rooms'>;
+
+/** What clients may expect of us. A part that brings a capability adds its line here. Spec: client-server-api/#capabilities-negotiation */
+const CAPABILITIES: Readonly<Record<string, (config: CapabilitiesConfig) => JsonObject>> = {
+  'm.change_password': () => ({ enabled: true }),
+  'm.room_versions': ({ rooms }) => ({
+    default: rooms.default_version,
+    available: Object.fromEntries(ROOM_VERSIONS.map(({ id }) => [id, 'stable'])),
+  }),
+  'm.set_displayname': () => ({ enabled: true }),
+  'm.set_avatar_url': () => ({ enabled: true }),
+  'm.profile_fields': () => ({ enabled: true }),
+  'uk.tcpip.msc4133.profile_fields': () => ({ enabled: true }),
+  'm.3pid_changes': () => ({ enabled: false }),
+  'm.get_login_token': () => ({ enabled: false }),
+};
+
+/** What this server can do for the user. */
+export function capabilitiesRoutes({ config }: { config: CapabilitiesConfig }): Route[] {
+  const capabilities = Object.fromEntries(Object.entries(CAPABILITIES).map(([name, of]) => [name, of(config)]));
+  return [
+    route({
+      method: 'GET',
+      path: v3('/capabilities'),
+      operationId: 'getCapabilities',
+      spec: 'client-server-api/#get_matrixclientv3capabilities',
+      auth: 'guest',
+      handle: () => ({ capabilities }),
+    }),
+  ];
+}

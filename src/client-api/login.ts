@@ -1,0 +1,76 @@
+/** Spec: data/api/client-server/login.yaml */
+import { z } from 'zod';
+import type { Accounts } from '../accounts/index.ts';
+import { type Route, route } from '../http/route.ts';
+import { forbidden, MatrixError, missingParam } from '../protocol/errors.ts';
+import { sessionTokens } from './auth-data.ts';
+import { v3 } from './paths.ts';
+import { type ClientDiscovery, clientWellKnown } from './wellknown.ts';
+
+const body = z.object({
+  type: z.string(),
+  identifier: z.looseObject({ type: z.string().optional(), user: z.string().optional() }).optional(),
+  /** Before there were identifiers. */
+  user: z.string().optional(),
+  medium: z.string().optional(),
+  password: z.string().optional(),
+  device_id: z.string().optional(),
+  initial_device_display_name: z.string().optional(),
+  refresh_token: z.boolean().optional(),
+});
+
+/** Logging in. */
+export function loginRoutes({ accounts, config }: { accounts: Accounts; config: ClientDiscovery }): Route[] {
+  const discovery = clientWellKnown(config);
+  const wellKnown = discovery === undefined ? {} : { well_known: discovery };
+  return [
+    route({
+      method: 'GET',
+      path: v3('/login'),
+      operationId: 'getLoginFlows',
+      spec: 'client-server-api/#get_matrixclientv3login',
+      auth: 'none',
+      handle: () => ({ flows: [{ type: 'm.login.password' }] }),
+    }),
+    route({
+      method: 'POST',
+      path: v3('/login'),
+      operationId: 'login',
+      spec: 'client-server-api/#post_matrixclientv3login',
+      auth: 'none',
+      rateLimit: 'login',
+      body,
+      handle: async ({ body, remote }) => {
+        if (body.type !== 'm.login.password') throw new MatrixError('M_UNKNOWN', 'This type of login is not offered');
+        const user = userOf(body);
+        if (body.password === undefined) throw missingParam('Missing key: password');
+        const wish = {
+          deviceId: body.device_id,
+          deviceName: body.initial_device_display_name,
+          canRefresh: body.refresh_token,
+        };
+        const session = await accounts.passwordLogin.logIn(user, body.password, wish, remote);
+        return {
+          user_id: session.userId,
+          device_id: session.deviceId,
+          home_server: accounts.serverName,
+          ...sessionTokens(session),
+          ...wellKnown,
+        };
+      },
+    }),
+  ];
+}
+
+/** Whom the client names. Other identifiers than user names are refused: none are known here. */
+function userOf({ identifier, user, medium }: z.output<typeof body>): string {
+  const type =
+    identifier?.type ?? (medium === undefined && identifier?.medium === undefined ? 'm.id.user' : 'm.id.thirdparty');
+  if (type === 'm.id.thirdparty' || type === 'm.id.phone') {
+    throw forbidden('E-mail addresses and telephone numbers can not be used to log in here');
+  }
+  if (type !== 'm.id.user') throw new MatrixError('M_UNKNOWN', 'Unknown type of identifier');
+  const name = identifier?.user ?? user;
+  if (name === undefined) throw missingParam('Missing key: identifier.user');
+  return name;
+}
