@@ -17,7 +17,7 @@ const token = fc.record({
 
 describe('a sync token', () => {
   it('is read back as it was written', () => {
-    fc.assert(fc.property(token, (value) => assert.deepEqual(parseSyncToken(encodeSyncToken(value)), value)));
+    fc.assert(fc.property(token, (value) => assert.deepEqual(parseSyncToken(encodeSyncToken(value)), { ...value })));
     const example = encodeSyncToken({
       events: 1,
       accountData: 2,
