@@ -1,9 +1,9 @@
 /** The shapes of events that a filter may ask for beside the usual one. Spec: client-server-api/#filtering */
 import type { Filter } from '../protocol/filter/index.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../protocol/json/index.ts';
-import type { RoomSight, StoredEvent } from '../rooms/index.ts';
+import type { RoomSight, StoredEvent, Viewer } from '../rooms/index.ts';
 import type { ReadTx } from '../storage/index.ts';
-import type { SyncRooms, Viewer } from './ports.ts';
+import type { SyncRooms } from './ports.ts';
 
 /** Events of one room as JSON, in the format and with the fields that the filter asks for. */
 export async function shapeEvents(

@@ -1,5 +1,5 @@
 /** `/sync`: what changed for a user since a token. */
 export type { AccountDatum, SyncAccounts } from './account-data.ts';
-export type { RoomSummary, SyncRooms, UnreadCounts, Viewer } from './ports.ts';
+export type { SyncRooms } from './ports.ts';
 export type { SyncQuery } from './request.ts';
 export { Sync } from './sync.ts';

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
-import type { Viewer } from './ports.ts';
+import type { Viewer } from '../rooms/index.ts';
 
 const DEVICES_REMEMBERED_MAX = 10_000;
 /** Members remembered for a device; beyond that it is told some of them again. */

@@ -1,28 +1,17 @@
 /** What sync asks of the rooms: satisfied by `rooms`, declared here so that the list of it can be read in one place. */
-import type { DeviceId, EventId, RoomId, UserId } from '../protocol/ids/index.ts';
-import type { RoomMembershipRow, RoomRange, RoomSight, StateKeyName, StoredEvent } from '../rooms/index.ts';
+import type { RoomId, UserId } from '../protocol/ids/index.ts';
+import type {
+  RoomMembershipRow,
+  RoomRange,
+  RoomSight,
+  RoomSummary,
+  StateKeyName,
+  StoredEvent,
+  UnreadRequest,
+  UnreadRoom,
+  Viewer,
+} from '../rooms/index.ts';
 import type { ReadTx } from '../storage/index.ts';
-
-/** Who looks: the device decides whose transaction ids are shown. */
-export interface Viewer {
-  readonly userId: UserId;
-  readonly deviceId: DeviceId | undefined;
-}
-
-/** Unread counts of a room, threads apart. */
-export interface UnreadCounts {
-  readonly notification: number;
-  readonly highlight: number;
-  /** By thread root. The room's own counts leave them out. */
-  readonly threads: ReadonlyMap<EventId, { readonly notification: number; readonly highlight: number }>;
-}
-
-/** Who is in a room, for clients that load members lazily. */
-export interface RoomSummary {
-  readonly heroes: readonly UserId[];
-  readonly joined: number;
-  readonly invited: number;
-}
 
 export interface SyncRooms {
   listRoomsOfUser(tx: ReadTx, userId: UserId): Promise<readonly RoomMembershipRow[]>;
@@ -47,15 +36,13 @@ export interface SyncRooms {
   present(tx: ReadTx, events: readonly StoredEvent[], viewer: Viewer, sight: RoomSight): Promise<readonly string[]>;
   /** The stripped state that goes with an invite or a knock, as JSON, one each. */
   strippedState(tx: ReadTx, member: StoredEvent): Promise<readonly string[]>;
-  unreadCounts(tx: ReadTx, userId: UserId, roomNids: readonly number[]): Promise<ReadonlyMap<number, UnreadCounts>>;
+  unreadCounts(tx: ReadTx, request: UnreadRequest): Promise<ReadonlyMap<number, UnreadRoom>>;
   summary(tx: ReadTx, roomNid: number, userId: UserId): Promise<RoomSummary>;
-  /** The content of `m.receipt` by room, of receipts after `from` up to `to` that the user may see. */
+  /** The content of `m.receipt` by room, of receipts after `after` up to `upTo` that the user may see. */
   receipts(
     tx: ReadTx,
     userId: UserId,
-    roomNids: readonly number[],
-    from: number,
-    to: number,
+    range: { readonly roomNids: readonly number[]; readonly after: number; readonly upTo: number },
   ): Promise<ReadonlyMap<number, object>>;
   typingIn(roomId: RoomId): readonly UserId[];
 }

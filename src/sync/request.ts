@@ -1,9 +1,9 @@
 import type { Filter } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
+import type { Viewer } from '../rooms/index.ts';
 import type { SyncToken } from '../streams/index.ts';
 import type { DeviceMembers } from './lazy-members.ts';
 import type { UserRoom } from './online-user.ts';
-import type { Viewer } from './ports.ts';
 import type { RoomPositions } from './room-positions.ts';
 
 /** What a client asks for. */

@@ -1,6 +1,6 @@
 import { matchesEvent, matchesRoom } from '../protocol/filter/index.ts';
+import type { RoomSummary, UnreadRoom } from '../rooms/index.ts';
 import type { UserRoom } from './online-user.ts';
-import type { RoomSummary, UnreadCounts } from './ports.ts';
 import type { SyncContext } from './request.ts';
 
 /** The `summary` of a room. */
@@ -13,9 +13,9 @@ export function summaryJson({ heroes, joined, invited }: RoomSummary): string {
 }
 
 /** Threads are counted apart only for clients that ask for it. Spec: client-server-api/#receiving-notifications */
-export function countsJson(counts: UnreadCounts | undefined, { query }: SyncContext): string {
+export function countsJson(counts: UnreadRoom | undefined, { query }: SyncContext): string {
   if (counts === undefined) return '';
-  let { notification, highlight } = counts;
+  let { notification, highlight } = counts.main;
   const threads: Record<string, object> = {};
   for (const [root, thread] of counts.threads) {
     if (query.filter.room.timeline.unreadThreadNotifications) {

@@ -1,11 +1,11 @@
 import { matchesRoom } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
-import type { StoredEvent } from '../rooms/index.ts';
+import type { StoredEvent, UnreadRoom } from '../rooms/index.ts';
 import type { ReadTx } from '../storage/index.ts';
 import { encodeTimelineToken } from '../streams/index.ts';
 import { shapeEvents } from './event-shape.ts';
 import type { UserRoom } from './online-user.ts';
-import type { SyncRooms, UnreadCounts } from './ports.ts';
+import type { SyncRooms } from './ports.ts';
 import type { SyncContext } from './request.ts';
 import { countsJson, summaryJson } from './room-json.ts';
 import { roomState } from './room-state.ts';
@@ -14,7 +14,7 @@ import { readTimeline } from './timeline.ts';
 
 /** What of a joined room is read for all rooms of the answer at once. */
 export interface RoomExtras {
-  readonly counts: UnreadCounts | undefined;
+  readonly counts: UnreadRoom | undefined;
   /** Events as JSON. */
   readonly accountData: readonly string[];
   readonly ephemeral: readonly string[];

@@ -27,7 +27,13 @@ export async function roomsSection(
   const { viewer } = context;
   const joined = withAccountData(context, skeleton.join, accountData);
   const nids = joined.map((room) => room.roomNid);
-  const counts = await rooms.unreadCounts(tx, viewer.userId, nids);
+  const counts = await rooms.unreadCounts(tx, {
+    userId: viewer.userId,
+    roomNids: nids,
+    ignored: context.ignored,
+    upTo: context.to.events,
+    receiptsUpTo: context.to.receipts,
+  });
   const receipts = await receiptsOf(tx, rooms, context, nids);
   const told: (readonly [RoomId, UserId])[] = [];
   const join: string[] = [];
@@ -84,8 +90,9 @@ async function receiptsOf(
   { viewer, since, to, query }: SyncContext,
   nids: readonly number[],
 ): Promise<ReadonlyMap<number, object>> {
-  const from = since === undefined || query.fullState ? 0 : since.receipts;
-  return from >= to.receipts ? new Map() : rooms.receipts(tx, viewer.userId, nids, from, to.receipts);
+  const after = since === undefined || query.fullState ? 0 : since.receipts;
+  if (after >= to.receipts) return new Map();
+  return rooms.receipts(tx, viewer.userId, { roomNids: nids, after, upTo: to.receipts });
 }
 
 function ephemeral(

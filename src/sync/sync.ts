@@ -1,13 +1,14 @@
 import type { Clock } from '../clock.ts';
 import { invalidParam } from '../protocol/errors.ts';
 import { matchesEvent } from '../protocol/filter/index.ts';
+import type { Viewer } from '../rooms/index.ts';
 import type { Database, ReadTx } from '../storage/index.ts';
 import { encodeSyncToken, type Hub, parseSyncToken, type Streams, type SyncToken } from '../streams/index.ts';
 import { accountDataEvents, type SyncAccounts } from './account-data.ts';
 import { LazyMembers } from './lazy-members.ts';
 import type { OnlineUser } from './online-user.ts';
 import { OnlineUsers } from './online-users.ts';
-import type { SyncRooms, Viewer } from './ports.ts';
+import type { SyncRooms } from './ports.ts';
 import type { SyncContext, SyncQuery } from './request.ts';
 import { roomsSection } from './rooms-section.ts';
 import { incrementalSkeleton, initialSkeleton, type Skeleton } from './skeleton.ts';

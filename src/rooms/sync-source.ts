@@ -1,0 +1,163 @@
+import { strippedState } from '../protocol/event/index.ts';
+import type { RoomId, UserId } from '../protocol/ids/index.ts';
+import { isJsonArray, type JsonObject } from '../protocol/json/index.ts';
+import { compiledOnce, type ReadTx } from '../storage/index.ts';
+import type { Receipts, Typing, UnreadCounts, UnreadRequest, UnreadRoom } from './ephemeral/index.ts';
+import { standingOf } from './read/access.ts';
+import { type Reading, RoomSight, type Viewer } from './read/index.ts';
+import type { RoomSummary, Summaries } from './read/summary.ts';
+import {
+  listRoomsOfUser,
+  type RoomMembershipRow,
+  type RoomRange,
+  type StateKeyName,
+  type StateKeys,
+  type StoredEvent,
+} from './store/index.ts';
+import type { StateTree } from './store/state-tree.ts';
+
+/** What the source is made of; all of it belongs to the process. */
+export interface SyncSourceDeps {
+  readonly reading: Reading;
+  readonly stateTree: StateTree;
+  readonly stateKeys: StateKeys;
+  readonly receipts: Receipts;
+  readonly unread: UnreadCounts;
+  readonly typing: Typing;
+  readonly summaries: Summaries;
+}
+
+/** The state that goes with an invite or a knock. Spec: client-server-api/#stripped-state */
+const STRIPPED_TYPES = [
+  'm.room.create',
+  'm.room.name',
+  'm.room.avatar',
+  'm.room.topic',
+  'm.room.join_rules',
+  'm.room.canonical_alias',
+  'm.room.encryption',
+];
+
+/** The rooms as sync reads them: everything in batches, everything within the caller's snapshot. */
+export class SyncSource {
+  readonly #deps: SyncSourceDeps;
+
+  constructor(deps: SyncSourceDeps) {
+    this.#deps = deps;
+  }
+
+  listRoomsOfUser(tx: ReadTx, userId: UserId): Promise<readonly RoomMembershipRow[]> {
+    return listRoomsOfUser(tx, userId);
+  }
+
+  /** Where the streams of events and receipts stand in each room. */
+  async lastPositions(
+    tx: ReadTx,
+    roomNids: readonly number[],
+  ): Promise<ReadonlyMap<number, { readonly events: number; readonly receipts: number }>> {
+    const rows = await tx.run(lastPositions, { roomNids });
+    return new Map(rows.map((row) => [row.room_nid, { events: row.events ?? 0, receipts: row.receipts ?? 0 }]));
+  }
+
+  eventsInRoom(tx: ReadTx, roomNid: number, range: RoomRange): Promise<readonly StoredEvent[]> {
+    return this.#deps.reading.events.inRoom(tx, roomNid, range);
+  }
+
+  eventsByNids(tx: ReadTx, nids: readonly number[]): Promise<readonly StoredEvent[]> {
+    return this.#deps.reading.events.byNids(tx, nids);
+  }
+
+  stateEntries(tx: ReadTx, root: number): Promise<ReadonlyMap<number, number>> {
+    return this.#deps.stateTree.entries(tx, root);
+  }
+
+  stateDiff(tx: ReadTx, before: number, after: number): Promise<ReadonlyMap<number, number | undefined>> {
+    return this.#deps.stateTree.diff(tx, before, after);
+  }
+
+  stateEvent(tx: ReadTx, root: number, keyNid: number): Promise<number | undefined> {
+    return this.#deps.stateTree.get(tx, root, keyNid);
+  }
+
+  findStateKey(tx: ReadTx, type: string, stateKey: string): Promise<number | undefined> {
+    return this.#deps.stateKeys.find(tx, type, stateKey);
+  }
+
+  stateKeyNames(tx: ReadTx, nids: readonly number[]): Promise<ReadonlyMap<number, StateKeyName>> {
+    return this.#deps.stateKeys.names(tx, nids);
+  }
+
+  /** A user's sight of a room. `isJoined`: known to be in it now; otherwise that is looked up. */
+  async sight(tx: ReadTx, userId: UserId, roomNid: number, isJoined: boolean): Promise<RoomSight> {
+    const { states } = this.#deps.reading;
+    const standing = isJoined ? ({ kind: 'joined' } as const) : await standingOf(tx, states, roomNid, userId);
+    return new RoomSight(states, userId, standing);
+  }
+
+  /** Client events of one room as JSON, one each, without `room_id`. */
+  present(tx: ReadTx, events: readonly StoredEvent[], viewer: Viewer, sight: RoomSight): Promise<readonly string[]> {
+    return this.#deps.reading.presenter.present(tx, events, viewer, { format: 'inRoom', sight });
+  }
+
+  /**
+   * The stripped state that goes with an invite or a knock, as JSON, one each, the member event last: what came with it
+   * from another server, or the room's own at that moment.
+   */
+  async strippedState(tx: ReadTx, member: StoredEvent): Promise<readonly string[]> {
+    const own = JSON.stringify(strippedState(member.event));
+    const { invite_room_state: invited, knock_room_state: knocked } = member.event.unsigned;
+    const given = invited ?? knocked;
+    if (isJsonArray(given)) return [...given.map((event) => JSON.stringify(event)), own];
+    const { states } = this.#deps.reading;
+    const events: string[] = [];
+    for (const type of STRIPPED_TYPES) {
+      const stored = await states.event(tx, member.stateBefore, type, '');
+      if (stored !== undefined) events.push(JSON.stringify(strippedState(stored.event)));
+    }
+    const inviter = await states.memberEvent(tx, member.stateBefore, member.event.sender);
+    if (inviter !== undefined && member.event.sender !== member.event.stateKey) {
+      events.push(JSON.stringify(strippedState(inviter.event)));
+    }
+    return [...events, own];
+  }
+
+  unreadCounts(tx: ReadTx, request: UnreadRequest): Promise<ReadonlyMap<number, UnreadRoom>> {
+    return this.#deps.unread.count(tx, request);
+  }
+
+  summary(tx: ReadTx, roomNid: number, userId: UserId): Promise<RoomSummary> {
+    return this.#deps.summaries.summaryOf(tx, roomNid, userId);
+  }
+
+  /** The content of `m.receipt` by room, of receipts after `after` up to `upTo` that the user may see. */
+  receipts(
+    tx: ReadTx,
+    userId: UserId,
+    range: { readonly roomNids: readonly number[]; readonly after: number; readonly upTo: number },
+  ): Promise<ReadonlyMap<number, JsonObject>> {
+    return this.#deps.receipts.since(tx, range, userId);
+  }
+
+  typingIn(roomId: RoomId): readonly UserId[] {
+    return this.#deps.typing.inRoom(roomId)?.userIds ?? [];
+  }
+}
+
+const lastPositions = compiledOnce<{ roomNids: readonly number[] }>()((db, p) =>
+  db
+    .selectFrom('rooms')
+    .select((eb) => [
+      'rooms.room_nid',
+      eb
+        .selectFrom('events')
+        .select((inner) => inner.fn.max('events.position').as('last'))
+        .whereRef('events.room_nid', '=', 'rooms.room_nid')
+        .as('events'),
+      eb
+        .selectFrom('receipts')
+        .select((inner) => inner.fn.max('receipts.position').as('last'))
+        .whereRef('receipts.room_nid', '=', 'rooms.room_nid')
+        .as('receipts'),
+    ])
+    .where('rooms.room_nid', 'in', p.numbers('roomNids')),
+);
