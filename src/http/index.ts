@@ -1,4 +1,4 @@
-/** HTTP: `route()`, the pipeline that serves the routes, rate limits, listeners. */
+/** HTTP: `route()`, the pipeline that serves the routes, rate limits, listeners. `web-app.ts` loads express: not here. */
 export { openApi, routesMarkdown } from './docs.ts';
 export { type BoundAddress, type Listeners, startListeners } from './listeners.ts';
 export { healthRoutes, metricsRoutes } from './operations.ts';

@@ -1,7 +1,6 @@
 /** Opens the listeners of the configuration: TCP and unix sockets, plain and TLS; closes them gracefully. */
 import { chmod, readFile, unlink } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import type { ListenerConfig } from '../config/index.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -126,6 +125,7 @@ async function serverMaker(
   handle: RequestListener,
 ): Promise<() => Server> {
   if (!listener.tls) return () => withLimits(createServer(SERVER_OPTIONS, handle));
+  const { createServer: createTlsServer } = await import('node:https');
   const { cert, key } = await certificateOf(listener, options);
   return () => withLimits(createTlsServer({ ...SERVER_OPTIONS, cert, key, minVersion: 'TLSv1.2' }, handle));
 }

@@ -1,32 +1,61 @@
-/** Prometheus metrics of the process. Parts make their own counters in `registry`. */
-import { collectDefaultMetrics, Registry } from 'prom-client';
+/** Prometheus metrics of the process. Nothing is gathered, and prom-client isn't loaded, until somebody asks for them. */
+import type { Registry } from 'prom-client';
 import { RequestMetrics } from './request-metrics.ts';
 
 /** How finely the delay of the event loop is sampled, in milliseconds. Finer wakes an idle process more often. */
 const EVENT_LOOP_PRECISION_MS = 50;
 
+/** A figure that a part keeps by itself, as a plain number, and that is read at each scrape. */
+export interface MetricSource {
+  /** `inglenook_…`, with the unit last; counters end in `_total`. */
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge';
+  read(): number;
+}
+
 /** What is counted in this process. */
 export class Metrics {
-  /** Counters, gauges and histograms of the parts: `new Counter({ name: 'inglenook_…', help, registers: [registry] })`. */
-  readonly registry = new Registry();
   readonly requests = new RequestMetrics();
-  #collecting = false;
-
-  /** Everything in the Prometheus text format. The process's own metrics are gathered from the first call on. */
-  async render(): Promise<string> {
-    this.#collectDefaults();
-    return (await this.registry.metrics()) + this.requests.render();
-  }
-
   /** The content type of `render()`. */
-  get contentType(): string {
-    return this.registry.contentType;
+  readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
+  readonly #sources: MetricSource[] = [];
+  #registry: Promise<Registry> | undefined;
+
+  /** Adds figures; before the first scrape, so while the server starts. */
+  add(...sources: readonly MetricSource[]): void {
+    this.#sources.push(...sources);
   }
 
-  /** Memory, CPU, garbage collection and event-loop delay; not before somebody asks, since sampling has a cost. */
-  #collectDefaults(): void {
-    if (this.#collecting) return;
-    this.#collecting = true;
-    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
+  /** Everything in the Prometheus text format: requests, the parts' figures, memory, CPU, garbage, event-loop delay. */
+  async render(): Promise<string> {
+    this.#registry ??= this.#makeRegistry();
+    return (await (await this.#registry).metrics()) + this.requests.render();
+  }
+
+  async #makeRegistry(): Promise<Registry> {
+    const prometheus = await import('prom-client');
+    const registry = new prometheus.Registry();
+    prometheus.collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
+    for (const { type, name, help, read } of this.#sources) {
+      const common = { name, help, registers: [registry] };
+      if (type === 'gauge') {
+        new prometheus.Gauge({
+          ...common,
+          collect() {
+            this.set(read());
+          },
+        });
+      } else {
+        new prometheus.Counter({
+          ...common,
+          collect() {
+            this.reset();
+            this.inc(read());
+          },
+        });
+      }
+    }
+    return registry;
   }
 }
