@@ -1,8 +1,25 @@
 /** Rooms: the face of the domain. */
-export type { UnreadRequest, UnreadRoom } from './ephemeral/index.ts';
+export {
+  type Counts,
+  Receipts,
+  type ReceiptType,
+  receiptsStream,
+  sumOf,
+  Typing,
+  UnreadCounts,
+  type UnreadRequest,
+  type UnreadRoom,
+} from './ephemeral/index.ts';
 export type { MembershipNews, StreamNews } from './news.ts';
-export type { RoomSight, Viewer } from './read/index.ts';
-export type { RoomSummary } from './read/summary.ts';
+export {
+  makeReading,
+  type Reading,
+  RoomReads,
+  type RoomSight,
+  type RoomSummary,
+  Summaries,
+  type Viewer,
+} from './read/index.ts';
 export { Rooms } from './rooms.ts';
 export type { RoomSnapshot, StateReference, StateView } from './snapshot.ts';
 export {

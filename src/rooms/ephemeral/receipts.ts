@@ -9,7 +9,7 @@ import type { StreamNews } from '../news.ts';
 import { getJoinedRoom } from '../read/access.ts';
 import type { EventReader, StoredEvent } from '../store/index.ts';
 import { receiptContent } from './receipt-content.ts';
-import { advanceReceipt, findReceipt, listReceiptsSince, type ReceiptRange, type ReceiptRow } from './receipt-rows.ts';
+import { advanceReceipt, findReceipt, listReceiptsSince, type ReceiptRange } from './receipt-rows.ts';
 import type { UnreadCounts } from './unread-counts.ts';
 
 /** Types of receipts that are kept; `m.fully_read` is account data. */

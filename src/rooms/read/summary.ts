@@ -1,0 +1,66 @@
+import { LRUCache } from 'lru-cache';
+import type { UserId } from '../../protocol/ids/index.ts';
+import { compiledOnce, type ReadTx } from '../../storage/index.ts';
+import { listRooms } from '../store/index.ts';
+
+/** Who is in a room, for clients that have no name for it. */
+export interface RoomSummary {
+  /** Up to five users beside the viewer: the first ones joined or invited, or where there are none, those who left. */
+  readonly heroes: readonly UserId[];
+  readonly joined: number;
+  readonly invited: number;
+}
+
+const HEROES_MAX = 5;
+const ROOMS_MAX = 5_000;
+
+/** Summaries of rooms; what is equal for all viewers is kept until the room's state changes. */
+export class Summaries {
+  readonly #heroes = new LRUCache<number, { readonly stateRoot: number; readonly userIds: readonly UserId[] }>({
+    max: ROOMS_MAX,
+  });
+
+  /** The summary of a room for a viewer. Spec: client-server-api/#get_matrixclientv3sync (RoomSummary) */
+  async summaryOf(tx: ReadTx, roomNid: number, viewer: UserId): Promise<RoomSummary> {
+    const [room] = await listRooms(tx, [roomNid]);
+    if (room === undefined) return { heroes: [], joined: 0, invited: 0 };
+    const { state_root: stateRoot, joined_count: joined, invited_count: invited } = room;
+    let kept = this.#heroes.get(roomNid);
+    if (kept?.stateRoot !== stateRoot) {
+      kept = { stateRoot, userIds: await candidates(tx, roomNid) };
+      this.#heroes.set(roomNid, kept);
+    }
+    const others = kept.userIds.filter((userId) => userId !== viewer);
+    const heroes = others.length > 0 ? others : (await gone(tx, roomNid)).filter((userId) => userId !== viewer);
+    return { heroes: heroes.slice(0, HEROES_MAX), joined, invited };
+  }
+}
+
+async function candidates(tx: ReadTx, roomNid: number): Promise<readonly UserId[]> {
+  // One more than shown: the viewer may be among them.
+  return (await tx.run(presentMembers, { roomNid, limit: HEROES_MAX + 1 })).map((row) => row.user_id);
+}
+
+async function gone(tx: ReadTx, roomNid: number): Promise<readonly UserId[]> {
+  return (await tx.run(goneMembers, { roomNid, limit: HEROES_MAX + 1 })).map((row) => row.user_id);
+}
+
+const presentMembers = compiledOnce<{ roomNid: number; limit: number }>()((db, p) =>
+  db
+    .selectFrom('memberships')
+    .select('user_id')
+    .where('room_nid', '=', p('roomNid'))
+    .where('membership', 'in', ['join', 'invite'])
+    .orderBy('position')
+    .limit(p('limit')),
+);
+
+const goneMembers = compiledOnce<{ roomNid: number; limit: number }>()((db, p) =>
+  db
+    .selectFrom('memberships')
+    .select('user_id')
+    .where('room_nid', '=', p('roomNid'))
+    .where('membership', 'in', ['leave', 'ban'])
+    .orderBy('position')
+    .limit(p('limit')),
+);
