@@ -1,5 +1,9 @@
 /** The composition root: the only place where the parts are made and joined. Up from the bottom, down from the top. */
 import { mkdirSync } from 'node:fs';
+import { z } from 'zod';
+import { Accounts, accountsMigrations, accountsStreams } from './accounts/index.ts';
+import { adminRegisterRoutes } from './admin-api/register.ts';
+import { clientApiRoutes } from './client-api/index.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config/index.ts';
 import { databaseConfigOf, rateLimitsOf } from './homeserver-options.ts';
@@ -13,11 +17,11 @@ import {
   type Route,
   startListeners,
 } from './http/index.ts';
-import { unknownToken } from './protocol/errors.ts';
+import { Jobs, job, jobsMigrations } from './jobs/index.ts';
 import { roomsMigrations } from './rooms/index.ts';
 import { readOrMakeSigningKeys } from './signing-key-file.ts';
 import { joinMigrations, openDatabase } from './storage/index.ts';
-import { Hub, Streams } from './streams/index.ts';
+import { Hub } from './streams/index.ts';
 import { createLogger, type Logger } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { lazyWeb } from './web-fallback.ts';
@@ -38,50 +42,57 @@ export interface Homeserver extends AsyncDisposable {
   readonly routes: readonly Route[];
 }
 
+/** The parts below HTTP: what commands of the CLI work on when no server runs. */
+export interface Domains extends AsyncDisposable {
+  readonly accounts: Accounts;
+  /** Checks that the database answers. */
+  checkHealth(): Promise<unknown>;
+  /** Starts to run background jobs. */
+  startJobs(): Promise<AsyncDisposable>;
+}
+
+/** What all parts share. */
+interface Common {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly rateLimits: RateLimits;
+}
+
+const EXPIRED_EVERY_MS = 3_600_000;
+
 /** Starts every part of the server; resolves when it serves. Rejects, with nothing left running, where a part can't start. */
 export async function startHomeserver(config: Config, deps: HomeserverDeps = {}): Promise<Homeserver> {
-  const clock = deps.clock ?? systemClock;
-  const logger = deps.logger ?? createLogger(config.logging);
+  const common = commonParts(config, deps);
+  const { clock, logger, rateLimits } = common;
   const metrics = new Metrics();
   await using parts = new AsyncDisposableStack();
 
-  mkdirSync(config.server.data_folder, { recursive: true, mode: 0o700 });
-  const signingKeys = readOrMakeSigningKeys(config.server.signing_key_file);
-  const database = parts.use(
-    await openDatabase(databaseConfigOf(config), joinMigrations(roomsMigrations), {
-      clock,
-      log: logger.child({ part: 'storage' }),
-    }),
-  );
-  const hub = new Hub((error) => logger.error({ err: error, part: 'streams' }, 'a listener failed'));
-  const streams = new Streams(database);
-  void [signingKeys, hub, streams];
+  const domains = parts.use(await openDomainsWith(common));
+  parts.use(await domains.startJobs());
 
+  const { accounts } = domains;
   const routes: readonly Route[] = [
-    ...healthRoutes({ check: () => database.read(async () => undefined) }),
+    ...clientApiRoutes({ accounts, config }),
+    ...adminRegisterRoutes({ accounts }),
+    ...healthRoutes({ check: () => domains.checkHealth() }),
     ...metricsRoutes({ metrics }),
   ];
-
   const remoteOf = createRemoteOf(config.http.trusted_proxies);
   const pipeline = new Pipeline({
     routes,
-    authenticator: {
-      authenticate: () => {
-        throw unknownToken('Nobody has an account yet');
-      },
-    },
-    rateLimits: new RateLimits({ clock, ...rateLimitsOf(config) }),
+    authenticator: accounts.authenticator,
+    rateLimits,
     remoteOf,
     logger: logger.child({ part: 'http' }),
     metrics: metrics.requests,
     clock,
   });
-  const web = lazyWeb({ config, logger, remoteOf, hasAccounts: async () => false });
   const listeners = parts.use(
     await startListeners({
       listeners: config.listeners,
       pipeline,
-      web,
+      web: lazyWeb({ config, logger, remoteOf, hasAccounts: async () => !(await accounts.users.isEmpty()) }),
       dataFolder: config.server.data_folder,
       serverName: config.server.name,
       shutdownTimeoutMs: config.http.shutdown_timeout,
@@ -96,5 +107,61 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
     listeners: listeners.addresses,
     routes,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** Opens the database and the domains on it, without serving anything. */
+export function openDomains(config: Config, deps: HomeserverDeps = {}): Promise<Domains> {
+  return openDomainsWith(commonParts(config, deps));
+}
+
+function commonParts(config: Config, deps: HomeserverDeps): Common {
+  const clock = deps.clock ?? systemClock;
+  const logger = deps.logger ?? createLogger(config.logging);
+  return { config, clock, logger, rateLimits: new RateLimits({ clock, ...rateLimitsOf(config) }) };
+}
+
+async function openDomainsWith({ config, clock, logger, rateLimits }: Common): Promise<Domains> {
+  await using parts = new AsyncDisposableStack();
+  mkdirSync(config.server.data_folder, { recursive: true, mode: 0o700 });
+  const signingKeys = readOrMakeSigningKeys(config.server.signing_key_file);
+  void signingKeys;
+
+  const database = parts.use(
+    await openDatabase(databaseConfigOf(config), joinMigrations(jobsMigrations, accountsMigrations, roomsMigrations), {
+      clock,
+      streams: [...accountsStreams],
+      log: logger.child({ part: 'storage' }),
+    }),
+  );
+  const hub = new Hub((error) => logger.error({ err: error, part: 'streams' }, 'a listener failed'));
+  const jobs = new Jobs({ database, hub, clock, random: Math.random, log: logger.child({ part: 'jobs' }) });
+  const accounts = parts.use(
+    await Accounts.open({
+      database,
+      hub,
+      jobs,
+      clock,
+      rateLimits,
+      config,
+      firstLocalUserIsAdmin: config.registration.open_to === 'local',
+      onError: (error) => logger.error({ err: error, part: 'accounts' }, 'background work failed'),
+    }),
+  );
+  jobs.declare(
+    job({
+      name: 'accounts.delete_expired',
+      payload: z.object({}),
+      everyMs: EXPIRED_EVERY_MS,
+      handle: () => accounts.deleteExpired(),
+    }),
+  );
+
+  const opened = parts.move();
+  return {
+    accounts,
+    checkHealth: () => database.read(async (tx) => tx.db.selectFrom('jobs').select('name').limit(1).execute()),
+    startJobs: () => jobs.start(),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
