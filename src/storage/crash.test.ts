@@ -13,7 +13,7 @@ import {
   type WriteTx,
 } from './index.ts';
 
-const CHILD = fileURLToPath(new URL('./crash-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('../testing/storage-crash-child.ts', import.meta.url));
 const KILLS = 4;
 
 const childMigrations: Migrations = { '9020_test_crash': { up: async () => undefined } };
@@ -133,10 +133,16 @@ forEachDatabase((name, open, createConfig) => {
     assert.ok(copy.dialect === 'sqlite');
     await using database = await open(migrations, { streams: [children] }, config);
     const add = () => database.write('main', (tx) => addChild(tx, null, 'x'.repeat(500)));
-    await Promise.all(Array.from({ length: 500 }, add));
-    await Promise.all([database.backup(copy.path), ...Array.from({ length: 200 }, add)]);
+    await Promise.all(Array.from({ length: 5_000 }, add));
+    let isCopied = false;
+    const copying = database.backup(copy.path).then(() => {
+      isCopied = true;
+    });
+    // A copy that started again at each commit would never end.
+    while (!isCopied) await Promise.all(Array.from({ length: 20 }, add));
+    await copying;
     await using restored = await open(migrations, { streams: [children] }, copy);
-    assert.ok(restored.positions.current('children') >= 500);
+    assert.ok(restored.positions.current('children') >= 5_000);
     assert.deepEqual(await restored.checkIntegrity(), []);
   });
 

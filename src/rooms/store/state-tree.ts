@@ -149,14 +149,13 @@ export class StateTree {
     depth: number,
     changes: ReadonlyMap<number, number | undefined>,
   ): Promise<number> {
-    const children = new Map<number, number>();
-    for (let slot = 0; slot < 32; slot++) children.set(slot, childId(branch, slot));
+    const children = Array.from({ length: 32 }, (_, slot) => childId(branch, slot));
     let isChanged = false;
     for (const [slot, part] of groupBySlot(changes, depth)) {
-      const old = children.get(slot) ?? EMPTY_STATE;
+      const old = children[slot] ?? EMPTY_STATE;
       const changed = await this.#apply(tx, old, depth + 1, part);
       if (changed !== old) isChanged = true;
-      children.set(slot, changed);
+      children[slot] = changed;
     }
     return isChanged ? this.#insertBranch(tx, children) : nodeId;
   }
@@ -172,16 +171,16 @@ export class StateTree {
         values: sorted.map(([, value]) => value),
       });
     }
-    const children = new Map<number, number>();
-    for (const [slot, part] of groupBySlot(entries, depth)) children.set(slot, await this.#write(tx, part, depth + 1));
+    const children: number[] = Array.from({ length: 32 }, () => EMPTY_STATE);
+    for (const [slot, part] of groupBySlot(entries, depth)) children[slot] = await this.#write(tx, part, depth + 1);
     return this.#insertBranch(tx, children);
   }
 
-  async #insertBranch(tx: WriteTx, children: ReadonlyMap<number, number>): Promise<number> {
+  /** @param children by slot, EMPTY_STATE where there is none */
+  async #insertBranch(tx: WriteTx, children: readonly number[]): Promise<number> {
     let bitmap = 0;
     const ids: number[] = [];
-    for (let slot = 0; slot < 32; slot++) {
-      const id = children.get(slot) ?? EMPTY_STATE;
+    for (const [slot, id] of children.entries()) {
       if (id === EMPTY_STATE) continue;
       bitmap |= 1 << slot;
       ids.push(id);

@@ -80,9 +80,10 @@ export class SqliteDatabase implements Database {
   }
 
   async backup(path: string): Promise<void> {
-    // A connection of its own: the writer may go on meanwhile, the copy restarts where it must.
+    // A connection of its own, in a transaction: a copy of one snapshot, that no commit makes start again.
     const source = new BetterSqlite3(this.#connection.raw.name, { readonly: true });
     try {
+      source.exec('BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1');
       await source.backup(path);
     } finally {
       source.close();

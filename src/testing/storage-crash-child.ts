@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 import { sql } from 'kysely';
-import { type DatabaseConfig, openDatabase } from './index.ts';
+import { type DatabaseConfig, openDatabase } from '../storage/index.ts';
 
-// A process to be killed: writes numbers as fast as it can and prints those that are acknowledged. For crash.test.ts.
+// A process to be killed: writes numbers as fast as it can and prints those that are acknowledged. For storage/crash.test.ts.
 const config: DatabaseConfig = JSON.parse(process.argv[2] ?? '');
 const database = await openDatabase(
   config,
