@@ -1,7 +1,9 @@
 /** Accounts: who there is, how they prove it, and what they keep with us. */
+import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/index.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
+import { type Job, type Jobs, job } from '../jobs/index.ts';
 import { TypePattern } from '../protocol/filter/index.ts';
 import { parseServerName, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import type { Database, ReadTx, StreamDeclaration } from '../storage/index.ts';
@@ -14,7 +16,8 @@ import { PasswordLogin } from './password-login.ts';
 import { Passwords } from './passwords.ts';
 import type { Profile } from './profile.ts';
 import { Profiles } from './profiles.ts';
-import { enqueueLeavingRooms, type JobQueue } from './propagation.ts';
+import { enqueueLeavingRooms, type ProfilePublisher, propagationJobs } from './propagation.ts';
+import { PushRules } from './push-rules.ts';
 import { Registration } from './registration.ts';
 import { newSecret } from './secrets.ts';
 import { Sessions } from './sessions.ts';
@@ -32,7 +35,7 @@ export type { Device, Devices } from './devices.ts';
 export type { Filters } from './filters.ts';
 export { fieldOf, type Profile, toJson as profileToJson } from './profile.ts';
 export type { Profiles } from './profiles.ts';
-export { type AccountJob, type AccountJobs, accountJobs, type JobQueue, type ProfilePublisher } from './propagation.ts';
+export type { ProfilePublisher } from './propagation.ts';
 export type { Registered, Registration } from './registration.ts';
 export type { Session, Sessions } from './sessions.ts';
 export { accountsMigrations } from './store/migrations.ts';
@@ -51,7 +54,7 @@ export type AccountsConfig = Pick<Config, 'server' | 'registration' | 'terms' | 
 export interface AccountsOptions {
   readonly database: Database;
   readonly hub: Hub;
-  readonly jobs: JobQueue;
+  readonly jobs: Jobs;
   readonly clock: Clock;
   readonly rateLimits: RateLimits;
   readonly config: AccountsConfig;
@@ -63,6 +66,8 @@ export interface AccountsOptions {
 
 /** Expired tokens are kept this long, so that their clients are told to refresh and not that they are logged out. */
 const EXPIRED_TOKENS_KEPT_MS = 30 * 24 * 60 * 60 * 1000;
+
+const DELETE_EXPIRED_EVERY_MS = 60 * 60 * 1000;
 
 /** The face of this domain. */
 export class Accounts implements AsyncDisposable {
@@ -80,6 +85,7 @@ export class Accounts implements AsyncDisposable {
   readonly uia: Uia;
   readonly profiles: Profiles;
   readonly accountData: AccountData;
+  readonly pushRules: PushRules;
   readonly filters: Filters;
   readonly #database: Database;
   readonly #clock: Clock;
@@ -88,7 +94,9 @@ export class Accounts implements AsyncDisposable {
   /** Reads what accounts need before the first request. */
   static async open(options: AccountsOptions): Promise<Accounts> {
     const uiaSecret = await options.database.write('main', (tx) => getOrCreateSecret(tx, 'uia', newSecret()));
-    return new Accounts(options, uiaSecret);
+    const accounts = new Accounts(options, uiaSecret);
+    await accounts.pushRules.load();
+    return accounts;
   }
 
   private constructor(options: AccountsOptions, uiaSecret: string) {
@@ -107,6 +115,7 @@ export class Accounts implements AsyncDisposable {
     this.passwords = new Passwords(config.login.password_hash, config.login.password_length_min);
     this.profiles = new Profiles(database, hub, jobs);
     this.accountData = new AccountData(database, hub);
+    this.pushRules = new PushRules(database, this.accountData);
     this.filters = new Filters(database);
     const { authenticator, devices, sessions, passwords, profiles } = this;
     this.users = new Users({ database, clock, passwords, authenticator, devices, profiles });
@@ -150,7 +159,18 @@ export class Accounts implements AsyncDisposable {
     return this.accountData.ignoredUsers(userId);
   }
 
-  /** Deletes what has expired. To be called now and then, such as once an hour. */
+  /** The background jobs of this domain; `rooms` is who tells rooms what becomes of their members. */
+  jobs(rooms: ProfilePublisher): readonly Job[] {
+    const deleteExpired = job({
+      name: 'accounts.delete_expired',
+      payload: z.object({}),
+      everyMs: DELETE_EXPIRED_EVERY_MS,
+      handle: () => this.deleteExpired(),
+    });
+    return [...propagationJobs(rooms), deleteExpired];
+  }
+
+  /** Deletes tokens and sessions that have expired. */
   async deleteExpired(): Promise<void> {
     const now = this.#clock.now();
     await this.#database.write('main', async (tx) => {

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
+import type { Jobs } from '../jobs/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import type { JsonValue } from '../protocol/json/index.ts';
 import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import { checkProfileKey, EMPTY_PROFILE, fromRow, type Profile, toRow, withField, withoutField } from './profile.ts';
-import { enqueueProfilePropagation, type JobQueue } from './propagation.ts';
+import { enqueueProfilePropagation } from './propagation.ts';
 import { findProfile, profilesOf, upsertProfile } from './store/profiles.ts';
 
 const CACHE_ENTRIES_MAX = 20_000;
@@ -14,12 +15,12 @@ const CACHE_ENTRIES_MAX = 20_000;
 export class Profiles {
   readonly #database: Database;
   readonly #hub: Hub;
-  readonly #jobs: JobQueue;
+  readonly #jobs: Jobs;
   readonly #cache = new LRUCache<UserId, { readonly profile: Profile | undefined }>({ max: CACHE_ENTRIES_MAX });
   /** Counts changes: what was read before one must not be cached after it. */
   #generation = 0;
 
-  constructor(database: Database, hub: Hub, jobs: JobQueue) {
+  constructor(database: Database, hub: Hub, jobs: Jobs) {
     this.#database = database;
     this.#hub = hub;
     this.#jobs = jobs;

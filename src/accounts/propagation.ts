@@ -1,18 +1,9 @@
 /** How a change of an account reaches the rooms of its user: by background jobs, since there may be thousands of rooms. */
+import { z } from 'zod';
+import { type Job, type Jobs, job } from '../jobs/index.ts';
 import { MatrixError } from '../protocol/errors.ts';
 import { parseUserId, type RoomId, type UserId } from '../protocol/ids/index.ts';
 import type { WriteTx } from '../storage/index.ts';
-
-/** Where background jobs are put, within the transaction of their cause. `jobs` implements it. */
-export interface JobQueue {
-  /** Jobs with the same name and `key` that wait are one. */
-  enqueue(tx: WriteTx, name: string, payload: AccountJob, options: { readonly key: string }): Promise<unknown>;
-}
-
-/** What a job of ours is about. */
-export interface AccountJob {
-  readonly userId: string;
-}
 
 /** What we ask of rooms. `rooms` implements it. */
 export interface ProfilePublisher {
@@ -25,8 +16,7 @@ export interface ProfilePublisher {
   leave(roomId: RoomId, userId: UserId): Promise<void>;
 }
 
-/** The jobs of this domain, by name: what each does with its payload. */
-export type AccountJobs = Readonly<Record<string, (job: AccountJob) => Promise<void>>>;
+const payload = z.object({ userId: z.string() });
 
 const PROPAGATE = 'profile.propagate';
 const LEAVE_ROOMS = 'accounts.leave_rooms';
@@ -35,21 +25,29 @@ const LEAVE_ROOMS = 'accounts.leave_rooms';
 const ROOMS_AT_ONCE_MAX = 32;
 
 /** Makes the user's rooms show the profile of now. Spec: client-server-api/#events-on-change-of-profile-information */
-export async function enqueueProfilePropagation(jobs: JobQueue, tx: WriteTx, userId: UserId): Promise<void> {
+export async function enqueueProfilePropagation(jobs: Jobs, tx: WriteTx, userId: UserId): Promise<void> {
   await jobs.enqueue(tx, PROPAGATE, { userId }, { key: userId });
 }
 
 /** Takes the user out of all rooms. */
-export async function enqueueLeavingRooms(jobs: JobQueue, tx: WriteTx, userId: UserId): Promise<void> {
+export async function enqueueLeavingRooms(jobs: Jobs, tx: WriteTx, userId: UserId): Promise<void> {
   await jobs.enqueue(tx, LEAVE_ROOMS, { userId }, { key: userId });
 }
 
-/** What the jobs do. They may run twice. */
-export function accountJobs(rooms: ProfilePublisher): AccountJobs {
-  return {
-    [PROPAGATE]: ({ userId }) => inAllRooms(userId, rooms.joinedRooms.bind(rooms), rooms.publishProfile.bind(rooms)),
-    [LEAVE_ROOMS]: ({ userId }) => inAllRooms(userId, rooms.openMemberships.bind(rooms), rooms.leave.bind(rooms)),
-  };
+/** What these jobs do. They may run twice. */
+export function propagationJobs(rooms: ProfilePublisher): readonly Job[] {
+  return [
+    job({
+      name: PROPAGATE,
+      payload,
+      handle: ({ userId }) => inAllRooms(userId, rooms.joinedRooms.bind(rooms), rooms.publishProfile.bind(rooms)),
+    }),
+    job({
+      name: LEAVE_ROOMS,
+      payload,
+      handle: ({ userId }) => inAllRooms(userId, rooms.openMemberships.bind(rooms), rooms.leave.bind(rooms)),
+    }),
+  ];
 }
 
 async function inAllRooms(

@@ -10,6 +10,7 @@ import {
   erasedUsers,
   existingUsers,
   findUser,
+  hasNoUsers,
   insertUser,
   listUsers,
   type UserRow,
@@ -102,6 +103,11 @@ export class Users {
   async find(userId: UserId): Promise<User | undefined> {
     const row = await this.#database.read((tx) => findUser(tx, userId));
     return row && toUser(row);
+  }
+
+  /** Whether nobody ever registered here. */
+  isEmpty(): Promise<boolean> {
+    return this.#database.read(hasNoUsers);
   }
 
   /** A page of accounts after the id `after`, in the order of their ids. */

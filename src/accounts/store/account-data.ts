@@ -68,3 +68,8 @@ export async function lastAccountDataPosition(tx: ReadTx): Promise<number> {
     .executeTakeFirst();
   return Number(row?.position ?? 0);
 }
+
+/** All account data of a type that belongs to no room, of all users. */
+export async function listAccountDataOfType(tx: ReadTx, type: string): Promise<readonly AccountDataRow[]> {
+  return tx.db.selectFrom('account_data').selectAll().where('type', '=', type).where('room_id', '=', '').execute();
+}
