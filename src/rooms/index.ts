@@ -20,7 +20,7 @@ export {
   Summaries,
   type Viewer,
 } from './read/index.ts';
-export { Rooms } from './rooms.ts';
+export { Rooms, type RoomsDeps } from './rooms.ts';
 export type { RoomSnapshot, StateReference, StateView } from './snapshot.ts';
 export {
   EventReader,
@@ -35,3 +35,13 @@ export {
   type Unread,
 } from './store/index.ts';
 export { SyncSource, type SyncSourceDeps } from './sync-source.ts';
+export type {
+  AccountSource,
+  CreateRoomOptions,
+  GuestSource,
+  InvitePolicy,
+  OwnPushRules,
+  PersonalRoomSettings,
+  PushRuleSource,
+  RoomPreset,
+} from './write/index.ts';

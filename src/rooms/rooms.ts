@@ -1,10 +1,206 @@
-import type { RoomId } from '../protocol/ids/index.ts';
+import type { Clock } from '../clock.ts';
+import type { SigningKey } from '../protocol/crypto/index.ts';
+import type { EventId, RoomAlias, RoomId, ServerName, UserId } from '../protocol/ids/index.ts';
+import type { Database } from '../storage/index.ts';
+import type { Hub } from '../streams/index.ts';
+import { makeReading, type Reading, RoomReads } from './read/index.ts';
+import type { IgnoredUsers } from './read/reading.ts';
 import type { RoomSnapshot } from './snapshot.ts';
+import { EventReader, StateKeys } from './store/index.ts';
+import { StateTree } from './store/state-tree.ts';
+import {
+  type AccountSource,
+  Aliases,
+  type CreateRoomOptions,
+  DEFAULT_RULES_ONLY,
+  type GuestSource,
+  HotRooms,
+  type InvitePolicy,
+  type MembershipRequest,
+  Memberships,
+  Messages,
+  type OwnMembershipRequest,
+  type PersonalRoomSettings,
+  type PushRuleSource,
+  type RedactRequest,
+  RoomBatches,
+  RoomCreation,
+  RoomUpgrades,
+  RoomWriter,
+  type SendRequest,
+  type SetStateRequest,
+  Transactions,
+  type UpgradeRequest,
+} from './write/index.ts';
+
+/** What rooms are made of. Those that aren't given are as if nobody used them. */
+export interface RoomsDeps {
+  readonly database: Database;
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly serverName: ServerName;
+  readonly signingKey: SigningKey;
+  /** The version of rooms for which the client names none. */
+  readonly defaultVersion: string;
+  readonly accounts: AccountSource & IgnoredUsers;
+  readonly pushRules?: PushRuleSource;
+  readonly guests?: GuestSource;
+  readonly invitePolicy?: InvitePolicy;
+  readonly personalSettings?: PersonalRoomSettings;
+}
 
 /** Everything that can be done with rooms. Its verbs are in write/, read/ and ephemeral/. */
 export class Rooms {
-  /** The committed state of a room, or undefined where we don't know the room. */
-  async snapshot(_roomId: RoomId): Promise<RoomSnapshot | undefined> {
-    return undefined;
+  /** Reads events through the one cache of them. */
+  readonly events = new EventReader();
+  readonly stateTree = new StateTree();
+  readonly stateKeys = new StateKeys();
+  /** What readers share, for those who read in their own way (sync, receipts). */
+  readonly reading: Reading;
+  /** Timelines, events, state and members as clients get them. */
+  readonly reads: RoomReads;
+  /** Aliases and the published directory. */
+  readonly aliases: Aliases;
+  readonly #hotRooms: HotRooms;
+  readonly #memberships: Memberships;
+  readonly #messages: Messages;
+  readonly #creation: RoomCreation;
+  readonly #upgrades: RoomUpgrades;
+  readonly #transactions: Transactions;
+  readonly #clock: Clock;
+
+  constructor(deps: RoomsDeps) {
+    const { database, hub, clock, serverName, signingKey, accounts } = deps;
+    const { events: reader, stateTree, stateKeys } = this;
+    const stores = { reader, stateTree, stateKeys };
+    this.#clock = clock;
+    this.reading = makeReading({ database, clock, events: reader, stateTree, stateKeys, accounts });
+    this.reads = new RoomReads(this.reading);
+    this.#hotRooms = new HotRooms(database, stores);
+    this.#transactions = new Transactions(database);
+    const hotRooms = this.#hotRooms;
+    const batches = new RoomBatches({ database, hotRooms, hub, clock, serverName, persist: stores });
+    const pushRules = deps.pushRules ?? DEFAULT_RULES_ONLY;
+    const write = {
+      database,
+      hotRooms,
+      reader,
+      clock,
+      serverName,
+      accounts,
+      transactions: this.#transactions,
+      writer: new RoomWriter({ hotRooms, batches, clock, serverName, signingKey, pushRules }),
+      guests: deps.guests ?? NO_GUESTS,
+      invitePolicy: deps.invitePolicy ?? ALL_INVITES,
+      personalSettings: deps.personalSettings ?? NO_SETTINGS,
+    };
+    this.aliases = new Aliases(write);
+    this.#memberships = new Memberships(write);
+    this.#messages = new Messages(write, this.#memberships);
+    this.#creation = new RoomCreation(write, this.#memberships, this.aliases, deps.defaultVersion);
+    this.#upgrades = new RoomUpgrades(write);
   }
+
+  /** The committed state of a room, or undefined where we don't know the room. */
+  async snapshot(roomId: RoomId): Promise<RoomSnapshot | undefined> {
+    return (await this.#hotRooms.find(roomId))?.snapshot();
+  }
+
+  /** The room that an id or alias means. @throws MatrixError 404 for an unknown alias */
+  async resolve(roomIdOrAlias: RoomId | RoomAlias): Promise<RoomId> {
+    return isAlias(roomIdOrAlias) ? (await this.aliases.resolve(roomIdOrAlias)).roomId : roomIdOrAlias;
+  }
+
+  /** See RoomCreation.create. */
+  create(creator: UserId, options: CreateRoomOptions): Promise<RoomId> {
+    return this.#creation.create(creator, options);
+  }
+
+  /** See RoomUpgrades.upgrade. */
+  upgrade(request: UpgradeRequest): Promise<RoomId> {
+    return this.#upgrades.upgrade(request);
+  }
+
+  /** See Messages.send. */
+  send(request: SendRequest): Promise<EventId> {
+    return this.#messages.send(request);
+  }
+
+  /** See Messages.setState. */
+  setState(request: SetStateRequest): Promise<EventId> {
+    return this.#messages.setState(request);
+  }
+
+  /** See Messages.redact. */
+  redact(request: RedactRequest): Promise<EventId> {
+    return this.#messages.redact(request);
+  }
+
+  /** See Memberships.join. */
+  join(request: OwnMembershipRequest): Promise<EventId> {
+    return this.#memberships.join(request);
+  }
+
+  /** See Memberships.leave. */
+  leave(request: OwnMembershipRequest): Promise<EventId> {
+    return this.#memberships.leave(request);
+  }
+
+  /** See Memberships.knock. */
+  knock(request: OwnMembershipRequest): Promise<EventId> {
+    return this.#memberships.knock(request);
+  }
+
+  /** See Memberships.invite. */
+  invite(request: MembershipRequest): Promise<EventId> {
+    return this.#memberships.invite(request);
+  }
+
+  /** See Memberships.kick. */
+  kick(request: MembershipRequest): Promise<EventId> {
+    return this.#memberships.kick(request);
+  }
+
+  /** See Memberships.ban. */
+  ban(request: MembershipRequest): Promise<EventId> {
+    return this.#memberships.ban(request);
+  }
+
+  /** See Memberships.unban. */
+  unban(request: MembershipRequest): Promise<EventId> {
+    return this.#memberships.unban(request);
+  }
+
+  /** See Memberships.forget. */
+  forget(roomId: RoomId, userId: UserId): Promise<void> {
+    return this.#memberships.forget(roomId, userId);
+  }
+
+  /** The rooms that a user is in. */
+  joinedRooms(userId: UserId): Promise<readonly RoomId[]> {
+    return this.#memberships.roomsOf(userId, ['join']);
+  }
+
+  /** The rooms that a user is in, invited to, or knocks at. */
+  openMemberships(userId: UserId): Promise<readonly RoomId[]> {
+    return this.#memberships.roomsOf(userId, ['join', 'invite', 'knock']);
+  }
+
+  /** Sends the user's membership again with the profile of now, unless it says that already. */
+  publishProfile(roomId: RoomId, userId: UserId): Promise<void> {
+    return this.#memberships.publishProfile(roomId, userId);
+  }
+
+  /** Forgets what has expired. To be called now and then, such as once a day. */
+  deleteExpired(): Promise<void> {
+    return this.#transactions.deleteExpired(this.#clock.now());
+  }
+}
+
+const NO_GUESTS: GuestSource = { guestsAmong: async () => [] };
+const ALL_INVITES: InvitePolicy = { blocksInvites: async () => false };
+const NO_SETTINGS: PersonalRoomSettings = { copy: async () => undefined };
+
+function isAlias(id: RoomId | RoomAlias): id is RoomAlias {
+  return id.startsWith('#');
 }

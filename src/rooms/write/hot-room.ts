@@ -1,6 +1,7 @@
-import { type AuthState, type PowerLevels, powerLevels } from '../../protocol/auth/index.ts';
+import { type AuthState, type PowerLevels, powerLevels, roomCreators } from '../../protocol/auth/index.ts';
 import { type Event, PREV_EVENTS_MAX } from '../../protocol/event/index.ts';
-import type { EventId, RoomId, UserId } from '../../protocol/ids/index.ts';
+import { type EventId, parseRoomId, type RoomId, type UserId } from '../../protocol/ids/index.ts';
+import { readObject, readString } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { RoomSnapshot, StateView } from '../snapshot.ts';
 import type { Membership, RoomDigest } from '../store/index.ts';
@@ -71,6 +72,8 @@ export class HotRoom {
   written: { stateRoot: number; rowVersion: number };
   /** The batch that takes in further events; undefined while none waits. */
   openBatch: Batch | undefined;
+  /** Settles with the latest batch. */
+  latestWrite: Promise<void> | undefined;
   hasFailed = false;
   /** Keys of annotations sent lately, against two equal ones at once. */
   readonly recentAnnotations = new Set<string>();
@@ -112,6 +115,21 @@ export class HotRoom {
       this.#power = { levels: powerLevels(this.auth, this.rules), from, create };
     }
     return this.#power.levels;
+  }
+
+  /** The users with a power level of their own and the creators. @throws StateNotLoaded */
+  usersWithPower(): readonly string[] {
+    const create = this.stateEvent('m.room.create', '');
+    const levels = this.stateEvent('m.room.power_levels', '');
+    const named = Object.keys((levels && readObject(levels.content, 'users')) ?? {});
+    return create === undefined ? named : [...roomCreators(create), ...named];
+  }
+
+  /** The room that this one replaces. @throws StateNotLoaded */
+  predecessor(): RoomId | undefined {
+    const create = this.stateEvent('m.room.create', '');
+    const predecessor = create && readObject(create.content, 'predecessor');
+    return parseRoomId((predecessor && readString(predecessor, 'room_id')) ?? '');
   }
 
   membership(userId: UserId): Membership | undefined {

@@ -30,9 +30,15 @@ export interface PersistDeps {
   readonly now: number;
 }
 
+/** What a batch has become; real once the transaction is committed. */
+export interface Persisted {
+  /** One for each event of the batch. */
+  readonly stored: readonly StoredEvent[];
+  readonly stateRoot: number;
+}
+
 /**
  * Writes a batch of a room's events with everything that goes with them; the room's row must exist. Advances `room.written`.
- * Returns the stored events; they are real once the transaction is committed.
  * @throws Error where another owner has written to the room since it was loaded
  */
 export async function persistBatch(
@@ -40,7 +46,7 @@ export async function persistBatch(
   deps: PersistDeps,
   room: HotRoom,
   batch: Batch,
-): Promise<readonly StoredEvent[]> {
+): Promise<Persisted> {
   const stored: StoredEvent[] = [];
   let stateRoot = room.written.stateRoot;
   for (const pending of batch.events) {
@@ -57,7 +63,7 @@ export async function persistBatch(
   await persistRoom(tx, room, batch.events, stateRoot);
   for (const also of batch.also) await also(tx, room.roomNid);
   room.written = { stateRoot, rowVersion: room.written.rowVersion + 1 };
-  return stored;
+  return { stored, stateRoot };
 }
 
 async function persistEvent(

@@ -3,11 +3,12 @@ import { type ServerName, serverNameOf } from '../../protocol/ids/index.ts';
 import { StorageUnavailableError } from '../../storage/errors.ts';
 import type { Database, WriteTx } from '../../storage/types.ts';
 import type { Hub } from '../../streams/index.ts';
+import type { MembershipNews, StreamNews } from '../news.ts';
 import type { StoredEvent } from '../store/index.ts';
 import type { HotRoom } from './hot-room.ts';
 import type { HotRooms } from './hot-rooms.ts';
 import type { AlsoWrite, Batch, PendingEvent } from './pending.ts';
-import { type PersistDeps, persistBatch } from './persist.ts';
+import { type PersistDeps, type Persisted, persistBatch } from './persist.ts';
 
 export interface RoomBatchesDeps {
   readonly database: Database;
@@ -72,6 +73,7 @@ export class RoomBatches {
       }
     };
     batch.written = run();
+    room.latestWrite = batch.written;
     return batch;
   }
 
@@ -79,35 +81,43 @@ export class RoomBatches {
     // From here on, further events of the room belong to the next job.
     if (room.openBatch === batch) room.openBatch = undefined;
     if (room.hasFailed) throw new StorageUnavailableError('an earlier event of the room could not be stored');
-    const stored = await persistBatch(tx, { ...this.#deps.persist, now: this.#deps.clock.now() }, room, batch);
-    tx.onCommit(() => this.#commit(room, batch, stored));
+    const persisted = await persistBatch(tx, { ...this.#deps.persist, now: this.#deps.clock.now() }, room, batch);
+    tx.onCommit(() => this.#commit(room, batch, persisted));
   }
 
   /** The batch is durable: its events become visible to readers, and those who wait are told. */
-  #commit(room: HotRoom, batch: Batch, stored: readonly StoredEvent[]): void {
+  #commit(room: HotRoom, batch: Batch, { stored, stateRoot }: Persisted): void {
     const { reader } = this.#deps.persist;
-    const wake = new Set([`room:${room.roomId}`, 'stream:events']);
     for (const event of stored) reader.add(event);
     for (const { entry, member, redaction } of batch.events) {
       if (entry !== undefined) room.state.commit(`${entry.type}\0${entry.stateKey}`, entry);
-      if (member !== undefined) {
-        room.members.commit(member.userId, member.entry);
-        if (serverNameOf(member.userId) === this.#deps.serverName) wake.add(`user:${member.userId}`);
-      }
-      if (redaction === undefined) continue;
-      reader.forgetRedacted(redaction.target.nid);
-      const redacted = redaction.entry;
+      if (member !== undefined) room.members.commit(member.userId, member.entry);
+      if (redaction !== undefined) reader.forgetRedacted(redaction.target.nid);
+      const redacted = redaction?.entry;
       if (redacted !== undefined) room.state.commit(`${redacted.type}\0${redacted.stateKey}`, redacted);
     }
     const last = batch.events.at(-1);
+    const lastPosition = stored.at(-1)?.position ?? room.committed.lastPosition;
     if (last !== undefined) {
-      room.committed = {
-        figures: last.figuresAfter,
-        extremities: last.extremitiesAfter,
-        stateRoot: room.written.stateRoot,
-        lastPosition: stored.at(-1)?.position ?? room.committed.lastPosition,
-      };
+      const { figuresAfter: figures, extremitiesAfter: extremities } = last;
+      room.committed = { figures, extremities, stateRoot, lastPosition };
     }
-    this.#deps.hub.wake(wake);
+    this.#tell(room, batch, stored);
+  }
+
+  /** Members first, so that whoever just joined listens to the room when it is told. */
+  #tell({ roomId, roomNid }: HotRoom, batch: Batch, stored: readonly StoredEvent[]): void {
+    const { hub, serverName } = this.#deps;
+    for (const [index, { member }] of batch.events.entries()) {
+      const event = stored[index];
+      if (member === undefined || event === undefined || serverNameOf(member.userId) !== serverName) continue;
+      const { nid: eventNid, position } = event;
+      const news: MembershipNews = { roomId, roomNid, membership: member.membership, eventNid, position };
+      hub.wake([`user:${member.userId}`], news);
+    }
+    const position = stored.at(-1)?.position;
+    if (position === undefined) return;
+    const news: StreamNews = { stream: 'events', position };
+    hub.wake([`room:${roomId}`, 'stream:events'], news);
   }
 }

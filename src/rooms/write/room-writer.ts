@@ -65,7 +65,7 @@ export class RoomWriter {
   async append(roomId: RoomId, decide: (room: HotRoom) => Decision, also?: AlsoWrite): Promise<EventId> {
     const { eventId, written } = await this.read(roomId, (room) => {
       const decision = decide(room);
-      if ('already' in decision) return { eventId: decision.already, written: room.openBatch?.written };
+      if ('already' in decision) return { eventId: decision.already, written: room.latestWrite };
       const pending = this.#advance(room, decision);
       // In the turn in which it was put into the room: batches keep the order of the room.
       return { eventId: pending.event.eventId, written: this.#deps.batches.enqueue(room, pending, also) };

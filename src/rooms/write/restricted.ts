@@ -1,0 +1,67 @@
+import { parseRoomId, parseUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
+import { isJsonObject, type JsonObject, readArray, readString } from '../../protocol/json/index.ts';
+import { findMembership } from '../store/index.ts';
+import type { WriteDeps } from './deps.ts';
+import type { HotRoom } from './hot-room.ts';
+
+/** Whether the conditions of a restricted room are met, and who of us could vouch for it. */
+export interface Admission {
+  readonly isMet: boolean;
+  authoriserIn(room: HotRoom): UserId | undefined;
+}
+
+/** Rooms that a join rule may name; more are not looked at. */
+const ALLOWED_ROOMS_MAX = 100;
+
+/**
+ * Evaluates the conditions of a restricted room for a user. For other rooms the answer isn't asked for.
+ * Spec: client-server-api/#restricted-rooms
+ */
+export async function admissionTo(deps: WriteDeps, roomId: RoomId, userId: UserId): Promise<Admission> {
+  const authoriserIn = (room: HotRoom) => findAuthoriser(room, deps.serverName);
+  const rule = await deps.writer.read(roomId, (room) => {
+    const isNeeded = room.membership(userId) !== 'invite' && !room.isJoined(userId);
+    return isNeeded ? room.stateEvent('m.room.join_rules', '')?.content : undefined;
+  });
+  if (rule === undefined) return { isMet: false, authoriserIn };
+  for (const allowed of allowedRooms(rule)) {
+    if (await isJoined(deps, allowed, userId)) return { isMet: true, authoriserIn };
+  }
+  return { isMet: false, authoriserIn };
+}
+
+function allowedRooms(rule: JsonObject): readonly RoomId[] {
+  const rooms: RoomId[] = [];
+  for (const condition of readArray(rule, 'allow') ?? []) {
+    if (!isJsonObject(condition) || readString(condition, 'type') !== 'm.room_membership') continue;
+    const roomId = parseRoomId(readString(condition, 'room_id') ?? '');
+    if (roomId !== undefined && rooms.length < ALLOWED_ROOMS_MAX) rooms.push(roomId);
+  }
+  return rooms;
+}
+
+async function isJoined(deps: WriteDeps, roomId: RoomId, userId: UserId): Promise<boolean> {
+  const room = await deps.hotRooms.find(roomId);
+  if (room === undefined) return false;
+  const row = await deps.database.read((tx) => findMembership(tx, userId, room.roomNid));
+  return row?.membership === 'join';
+}
+
+/** A joined user of this server who may invite: those with a level of their own first, then any member. */
+function findAuthoriser(room: HotRoom, serverName: ServerName): UserId | undefined {
+  const power = room.power();
+  const maybe = (user: string): UserId | undefined => {
+    const userId = parseUserId(user);
+    if (userId === undefined || serverNameOf(userId) !== serverName || !room.isJoined(userId)) return undefined;
+    return power.users(userId) >= power.invite ? userId : undefined;
+  };
+  for (const user of room.usersWithPower()) {
+    const found = maybe(user);
+    if (found !== undefined) return found;
+  }
+  for (const [userId] of room.members.entries()) {
+    const found = maybe(userId);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
