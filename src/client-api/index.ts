@@ -11,6 +11,7 @@ import { loginRoutes } from './login.ts';
 import { logoutRoutes } from './logout.ts';
 import { passwordManagementRoutes } from './password_management.ts';
 import { profileRoutes } from './profile.ts';
+import { pushrulesRoutes } from './pushrules.ts';
 import { refreshRoutes } from './refresh.ts';
 import { registrationRoutes } from './registration.ts';
 import { registrationTokensRoutes } from './registration_tokens.ts';
@@ -38,6 +39,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...logoutRoutes(parts),
     ...passwordManagementRoutes(parts),
     ...profileRoutes(parts),
+    ...pushrulesRoutes(parts),
     ...refreshRoutes(parts),
     ...registrationRoutes(parts),
     ...registrationTokensRoutes(parts),

@@ -1,4 +1,13 @@
 /** Push rules: the default ones, and what rules make of an event. */
+export {
+  adjustRule,
+  changesOf,
+  deleteRule,
+  OWN_RULES_MAX,
+  putRule,
+  type RulePlace,
+  type RuleProblem,
+} from './changes.ts';
 export type { NotificationLevels, PushContext } from './conditions.ts';
 export { defaultPushRules, MASTER_RULE_ID, type PushRuleChanges, pushRules } from './default-rules.ts';
 export { type DefaultPushVerdicts, evaluateDefaultPush, evaluatePush, type PushVerdict } from './evaluate.ts';

@@ -1,0 +1,82 @@
+import { parseUserId, type UserId } from '../protocol/ids/index.ts';
+import { isJsonObject } from '../protocol/json/index.ts';
+import {
+  changesOf,
+  defaultPushRules,
+  type PushRuleChanges,
+  type PushRuleset,
+  pushRules,
+  type RuleProblem,
+} from '../protocol/push/index.ts';
+import type { Database, ReadTx } from '../storage/index.ts';
+import type { AccountData } from './account-data.ts';
+import { findAccountData, listAccountDataOfType } from './store/account-data.ts';
+
+const PUSH_RULES = 'm.push_rules';
+const NO_CHANGES: PushRuleChanges = { own: {}, defaults: new Map() };
+
+/**
+ * The push rules of users. They are kept as the account data `m.push_rules`, where `/sync` finds them; those of users who
+ * have changed anything are in memory besides, since every event is judged by them.
+ * Spec: client-server-api/#push-rules
+ */
+export class PushRules {
+  readonly #database: Database;
+  readonly #accountData: AccountData;
+  readonly #changed = new Map<UserId, PushRuleset>();
+
+  constructor(database: Database, accountData: AccountData) {
+    this.#database = database;
+    this.#accountData = accountData;
+  }
+
+  /** Reads the rules of all users who have changed some. Before the first event is judged. */
+  async load(): Promise<void> {
+    for (const row of await this.#database.read((tx) => listAccountDataOfType(tx, PUSH_RULES))) {
+      const userId = parseUserId(row.user_id);
+      if (userId !== undefined) this.#changed.set(userId, rulesetOf(userId, row.content));
+    }
+  }
+
+  /** All rules of a user. No query. */
+  get(userId: UserId): PushRuleset {
+    return this.#changed.get(userId) ?? defaultPushRules(userId);
+  }
+
+  /** Whether the user's rules are other than the default ones. */
+  isChanged(userId: UserId): boolean {
+    return this.#changed.has(userId);
+  }
+
+  /** The users among `isMember` who have rules of their own, with them. */
+  *usersWithOwnRules(isMember: (userId: UserId) => boolean): Iterable<{ userId: UserId; rules: PushRuleset }> {
+    for (const [userId, rules] of this.#changed) if (isMember(userId)) yield { userId, rules };
+  }
+
+  /** Changes a user's rules, one change after the other. Returns the problem where there is one, and changes nothing then. */
+  async change(
+    userId: UserId,
+    change: (changes: PushRuleChanges) => PushRuleChanges | RuleProblem,
+  ): Promise<RuleProblem | undefined> {
+    return this.#database.write('main', async (tx) => {
+      const changed = change(await this.#changesIn(tx, userId));
+      if (typeof changed === 'string') return changed;
+      const rules = pushRules(userId, changed);
+      await this.#accountData.set(tx, userId, undefined, PUSH_RULES, { global: rules });
+      tx.onCommit(() => this.#changed.set(userId, rules));
+      return undefined;
+    });
+  }
+
+  async #changesIn(tx: ReadTx, userId: UserId): Promise<PushRuleChanges> {
+    const content = await findAccountData(tx, userId, '', PUSH_RULES);
+    const json: unknown = content === undefined ? undefined : JSON.parse(content);
+    return isJsonObject(json) ? changesOf(userId, json) : NO_CHANGES;
+  }
+}
+
+/** The rules that stand in account data, with default rules that this version has and that one hadn't. */
+function rulesetOf(userId: UserId, content: string): PushRuleset {
+  const json: unknown = JSON.parse(content);
+  return pushRules(userId, isJsonObject(json) ? changesOf(userId, json) : NO_CHANGES);
+}
