@@ -6,6 +6,7 @@ import { adminRegisterRoutes } from './admin-api/register.ts';
 import { clientApiRoutes } from './client-api/index.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config/index.ts';
+import { controlSocket, startControl } from './control.ts';
 import { databaseConfigOf, rateLimitsOf } from './homeserver-options.ts';
 import {
   type BoundAddress,
@@ -30,6 +31,8 @@ import { lazyWeb } from './web-fallback.ts';
 export interface HomeserverDeps {
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** The very first account becomes an administrator, if it is made from this machine itself. */
+  readonly firstLocalUserIsAdmin?: boolean;
 }
 
 /** A running homeserver. Disposing of it stops it gracefully. */
@@ -57,6 +60,7 @@ interface Common {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly rateLimits: RateLimits;
+  readonly firstLocalUserIsAdmin: boolean;
 }
 
 const EXPIRED_EVERY_MS = 3_600_000;
@@ -100,6 +104,10 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
     }),
   );
 
+  const socket = controlSocket(config.server.data_folder);
+  if (socket === undefined) logger.warn('the path of the data folder is too long for the control socket');
+  else parts.use(await startControl(socket, accounts));
+
   const running = parts.move();
   return {
     config,
@@ -118,10 +126,11 @@ export function openDomains(config: Config, deps: HomeserverDeps = {}): Promise<
 function commonParts(config: Config, deps: HomeserverDeps): Common {
   const clock = deps.clock ?? systemClock;
   const logger = deps.logger ?? createLogger(config.logging);
-  return { config, clock, logger, rateLimits: new RateLimits({ clock, ...rateLimitsOf(config) }) };
+  const rateLimits = new RateLimits({ clock, ...rateLimitsOf(config) });
+  return { config, clock, logger, rateLimits, firstLocalUserIsAdmin: deps.firstLocalUserIsAdmin ?? false };
 }
 
-async function openDomainsWith({ config, clock, logger, rateLimits }: Common): Promise<Domains> {
+async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUserIsAdmin }: Common): Promise<Domains> {
   await using parts = new AsyncDisposableStack();
   mkdirSync(config.server.data_folder, { recursive: true, mode: 0o700 });
   const signingKeys = readOrMakeSigningKeys(config.server.signing_key_file);
@@ -144,7 +153,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits }: Common): P
       clock,
       rateLimits,
       config,
-      firstLocalUserIsAdmin: config.registration.open_to === 'local',
+      firstLocalUserIsAdmin,
       onError: (error) => logger.error({ err: error, part: 'accounts' }, 'background work failed'),
     }),
   );

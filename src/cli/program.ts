@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/problems.ts';
 import { VERSION } from '../version.ts';
+import type { PasswordOptions } from './user.ts';
 
 /** The process ends with this where the command line or the configuration is wrong, and nothing was started. */
 const EXIT_USAGE = 2;
@@ -14,6 +15,8 @@ const CONFIG_OPTION = [
   '-c, --config <file>',
   'the configuration file (YAML); without it everything is default',
 ] as const;
+
+const PASSWORD_OPTION = ['--password-stdin', 'read the password from standard input'] as const;
 
 /** Runs one command line, without the program's name. Sets the process's exit code. */
 export async function runCli(argv: readonly string[]): Promise<void> {
@@ -81,6 +84,33 @@ function program(): Command {
     .description('what a setting means, what it accepts, and its default')
     .argument('<key>', 'such as rate_limits.message')
     .action(async (key: string) => (await import('./config.ts')).explain(key));
+
+  const user = root.command('user').description('look after accounts, whether the server runs or not');
+  user
+    .command('create')
+    .description('make an account')
+    .argument('<name>', 'the part of the user id before the colon')
+    .option('--admin', 'an administrator')
+    .option(...PASSWORD_OPTION)
+    .option(...CONFIG_OPTION)
+    .action(async (name: string, options: PasswordOptions & { admin?: boolean }) =>
+      (await import('./user.ts')).createUser(name, options),
+    );
+  user
+    .command('set-password')
+    .description('set a new password')
+    .argument('<name>', 'the user')
+    .option('--log-out', 'end the sessions of the user')
+    .option(...PASSWORD_OPTION)
+    .option(...CONFIG_OPTION)
+    .action(async (name: string, options: PasswordOptions & { logOut?: boolean }) =>
+      (await import('./user.ts')).setPassword(name, options),
+    );
+  user
+    .command('list')
+    .description('print all accounts')
+    .option(...CONFIG_OPTION)
+    .action(async (options: ConfigOption) => (await import('./user.ts')).listUsers(options));
 
   root
     .command('generate-key')

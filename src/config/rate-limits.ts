@@ -42,8 +42,8 @@ export const RATE_LIMITS: Readonly<Record<RateLimitName, RateLimit>> = TABLE;
 function limit(name: RateLimitName) {
   const { perSecond, burst, about } = TABLE[name];
   return z
-    .strictObject({ per_second: z.number().positive(), burst: z.int().min(1) })
-    .prefault({ per_second: perSecond, burst })
+    .strictObject({ per_second: z.number().positive().prefault(perSecond), burst: z.int().min(1).prefault(burst) })
+    .prefault({})
     .meta({ description: about });
 }
 

@@ -6,7 +6,7 @@ const LINE_WIDTH = 100;
 const HEADER = `# Every setting of Inglenook, with its default. All of them may be left out.
 # Generated from src/config by \`npm run docs\`; docs/config.md says the same as a table.
 #
-# Copy this file to config.yaml and take the # away from what you change (and from the section above it).
+# Copy this file to config.yaml and take the # away from what you change, and from the section above it.
 # Durations: 500ms, 30s, 5m, 12h, 7d, 2w. Sizes: 64K, 50M, 2G. An unknown or wrong setting stops the start.
 `;
 
@@ -25,15 +25,16 @@ function blockOf(setting: Setting): string {
   const name = setting.key.split('.').at(-1) ?? '';
   const about = describe(setting).flatMap((text) => wrap(text, LINE_WIDTH - indent.length));
   const lines = [
-    ...about.map((text) => `# ${indent}${text}`),
-    ...valueLines(setting, name).map((text) => `#${indent}${text}`),
+    ...about.map((text) => `${indent}## ${text}`),
+    ...valueLines(setting, name).map((text) => `${indent}#${text}`),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function describe({ description, accepts, isSection }: Setting): string[] {
+function describe({ description, accepts, isSection, examples }: Setting): string[] {
   const values = isSection || accepts === undefined || accepts === 'text' ? [] : [`Accepts: ${accepts}.`];
-  return [description, ...values].filter((text) => text !== '');
+  const example = examples[0] === undefined ? [] : [`Example: ${flow(examples[0])}`];
+  return [description, ...values, ...example].filter((text) => text !== '');
 }
 
 function valueLines(setting: Setting, name: string): string[] {
@@ -41,7 +42,8 @@ function valueLines(setting: Setting, name: string): string[] {
     return [`${name}:`, ...setting.default.flatMap(listEntry)];
   }
   if (setting.isSection && !Array.isArray(setting.default)) return [`${name}:`];
-  return [`${name}: ${flow(setting.default ?? setting.examples[0] ?? '')}`];
+  // Without a value a key counts as not there.
+  return [setting.default === undefined ? `${name}:` : `${name}: ${flow(setting.default)}`];
 }
 
 function listEntry(entry: unknown): string[] {

@@ -1,0 +1,133 @@
+/**
+ * How commands reach a running server: a unix socket in the data folder that only its owner may open. The same functions
+ * run on the database itself when no server runs, since only one process may use it.
+ */
+import { chmod, unlink } from 'node:fs/promises';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { z } from 'zod';
+import type { Accounts } from './accounts/index.ts';
+import { MatrixError } from './protocol/errors.ts';
+import { makeUserId, parseUserId, type UserId } from './protocol/ids/index.ts';
+
+const controlRequest = z.discriminatedUnion('do', [
+  z.object({ do: z.literal('user.create'), name: z.string(), password: z.string(), admin: z.boolean() }),
+  z.object({ do: z.literal('user.set-password'), name: z.string(), password: z.string(), logOut: z.boolean() }),
+  z.object({ do: z.literal('user.list') }),
+]);
+
+/** What a command asks for. */
+export type ControlRequest = z.infer<typeof controlRequest>;
+
+/** One line of output a string. */
+export type ControlAnswer = { readonly lines: readonly string[] } | { readonly error: string };
+
+const BODY_BYTES_MAX = 64 * 1024;
+const LIST_PAGE = 500;
+/** Longer paths can't be bound (sun_path). */
+const SOCKET_PATH_BYTES_MAX = 104;
+
+/** The socket's path. Data folders with a very long path have none. */
+export function controlSocket(dataFolder: string): string | undefined {
+  const socket = path.join(dataFolder, 'control.sock');
+  return Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX ? socket : undefined;
+}
+
+/** Does what a command asks for. Refusals are answers; anything else throws. */
+export async function control(accounts: Accounts, wish: ControlRequest): Promise<ControlAnswer> {
+  try {
+    return { lines: await perform(accounts, wish) };
+  } catch (error) {
+    if (error instanceof MatrixError) return { error: error.message };
+    throw error;
+  }
+}
+
+async function perform(accounts: Accounts, wish: ControlRequest): Promise<readonly string[]> {
+  if (wish.do === 'user.list') return listUsers(accounts);
+  if (wish.do === 'user.create') {
+    const account = { username: wish.name, password: wish.password, isAdmin: wish.admin };
+    const { userId } = await accounts.registration.registerByAdmin(account, { inhibitLogin: true }, LOCAL);
+    return [`${userId} was made${wish.admin ? ', an administrator' : ''}.`];
+  }
+  const userId = await existingUser(accounts, wish.name);
+  await accounts.users.setPassword(userId, wish.password, { logOutOthers: wish.logOut });
+  return [`The password of ${userId} was changed${wish.logOut ? ', and its sessions ended' : ''}.`];
+}
+
+const LOCAL = { ip: 'unix', isLocal: true, userAgent: 'inglenook command line' };
+
+async function existingUser(accounts: Accounts, name: string): Promise<UserId> {
+  const userId = parseUserId(name) ?? makeUserId(name, accounts.serverName);
+  if (userId === undefined || (await accounts.users.find(userId)) === undefined) {
+    throw new MatrixError('M_NOT_FOUND', `There is no user ${name}`);
+  }
+  return userId;
+}
+
+async function listUsers(accounts: Accounts): Promise<readonly string[]> {
+  const lines: string[] = [];
+  let after = '';
+  for (;;) {
+    const page = await accounts.users.list(after, LIST_PAGE);
+    for (const user of page) {
+      const marks = [user.isAdmin && 'administrator', user.isDeactivated && 'deactivated'].filter(Boolean);
+      lines.push([user.userId, ...marks].join('  '));
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < LIST_PAGE) return lines;
+    after = last.userId;
+  }
+}
+
+/** Opens the socket. Disposing of it closes and removes it. */
+export async function startControl(socket: string, accounts: Accounts): Promise<AsyncDisposable> {
+  // Only one server can have the database, so what lies here is left over from one that was killed.
+  await unlink(socket).catch(() => undefined);
+  const server = createServer((incoming, response) => void serve(accounts, incoming, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(socket, resolve);
+  });
+  await chmod(socket, 0o600);
+  return {
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function serve(accounts: Accounts, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    if (Number(incoming.headers['content-length'] ?? BODY_BYTES_MAX + 1) > BODY_BYTES_MAX) throw new Error('too large');
+    const answer = await control(accounts, controlRequest.parse(JSON.parse(await text(incoming))));
+    response.end(JSON.stringify(answer));
+  } catch (error) {
+    response.statusCode = 500;
+    response.end(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
+  }
+}
+
+const answerSchema = z.union([z.object({ lines: z.array(z.string()) }), z.object({ error: z.string() })]);
+
+/** Asks the running server; undefined where none runs. */
+export function askRunningServer(socket: string, wish: ControlRequest): Promise<ControlAnswer | undefined> {
+  const body = JSON.stringify(wish);
+  return new Promise((resolve, reject) => {
+    const outgoing = request({
+      socketPath: socket,
+      method: 'POST',
+      headers: { 'content-length': Buffer.byteLength(body) },
+    });
+    outgoing.on('response', (response) => {
+      text(response).then((answer) => resolve(answerSchema.parse(JSON.parse(answer))), reject);
+    });
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else reject(error);
+    });
+    outgoing.end(body);
+  });
+}
