@@ -1,9 +1,8 @@
 /** Accounts: who there is, how they prove it, and what they keep with us. */
-import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/index.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
-import { type Job, type Jobs, job } from '../jobs/index.ts';
+import type { Jobs } from '../jobs/index.ts';
 import { TypePattern } from '../protocol/filter/index.ts';
 import { parseServerName, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import type { Database, ReadTx, StreamDeclaration } from '../storage/index.ts';
@@ -16,7 +15,7 @@ import { PasswordLogin } from './password-login.ts';
 import { Passwords } from './passwords.ts';
 import type { Profile } from './profile.ts';
 import { Profiles } from './profiles.ts';
-import { enqueueLeavingRooms, type ProfilePublisher, propagationJobs } from './propagation.ts';
+import { enqueueLeavingRooms } from './propagation.ts';
 import { PushRules } from './push-rules.ts';
 import { Registration } from './registration.ts';
 import { newSecret } from './secrets.ts';
@@ -35,7 +34,7 @@ export type { Device, Devices } from './devices.ts';
 export type { Filters } from './filters.ts';
 export { fieldOf, type Profile, toJson as profileToJson } from './profile.ts';
 export type { Profiles } from './profiles.ts';
-export type { ProfilePublisher } from './propagation.ts';
+export { type ProfilePublisher, propagationJobs } from './propagation.ts';
 export type { Registered, Registration } from './registration.ts';
 export type { Session, Sessions } from './sessions.ts';
 export { accountsMigrations } from './store/migrations.ts';
@@ -66,8 +65,6 @@ export interface AccountsOptions {
 
 /** Expired tokens are kept this long, so that their clients are told to refresh and not that they are logged out. */
 const EXPIRED_TOKENS_KEPT_MS = 30 * 24 * 60 * 60 * 1000;
-
-const DELETE_EXPIRED_EVERY_MS = 60 * 60 * 1000;
 
 /** The face of this domain. */
 export class Accounts implements AsyncDisposable {
@@ -159,18 +156,7 @@ export class Accounts implements AsyncDisposable {
     return this.accountData.ignoredUsers(userId);
   }
 
-  /** The background jobs of this domain; `rooms` is who tells rooms what becomes of their members. */
-  jobs(rooms: ProfilePublisher): readonly Job[] {
-    const deleteExpired = job({
-      name: 'accounts.delete_expired',
-      payload: z.object({}),
-      everyMs: DELETE_EXPIRED_EVERY_MS,
-      handle: () => this.deleteExpired(),
-    });
-    return [...propagationJobs(rooms), deleteExpired];
-  }
-
-  /** Deletes tokens and sessions that have expired. */
+  /** Deletes tokens and sessions that have expired. To be called now and then, such as once an hour. */
   async deleteExpired(): Promise<void> {
     const now = this.#clock.now();
     await this.#database.write('main', async (tx) => {

@@ -10,6 +10,7 @@ import {
   erasedUsers,
   existingUsers,
   findUser,
+  guestUsers,
   hasNoUsers,
   insertUser,
   listUsers,
@@ -103,6 +104,12 @@ export class Users {
   async find(userId: UserId): Promise<User | undefined> {
     const row = await this.#database.read((tx) => findUser(tx, userId));
     return row && toUser(row);
+  }
+
+  /** Those of the given users who are guests. */
+  async guestsAmong(userIds: readonly UserId[]): Promise<readonly UserId[]> {
+    const guests = new Set(await this.#database.read((tx) => guestUsers(tx, userIds)));
+    return userIds.filter((userId) => guests.has(userId));
   }
 
   /** Whether nobody ever registered here. */

@@ -12,7 +12,7 @@ export async function start(configFile: string | undefined): Promise<void> {
   const logger = createLogger(config.logging);
   endOnUncaught(logger);
   const stop = listenForSignals(logger);
-  const homeserver = await startHomeserver(config, { logger });
+  const homeserver = await startHomeserver(config, { logger, firstLocalUserIsAdmin: file === undefined });
   console.error(greeting(homeserver, file));
   // Kept now, so that the next start is quick even if this process is killed.
   setTimeout(flushCompileCache, 1000).unref();

@@ -30,6 +30,17 @@ export async function erasedUsers(tx: ReadTx, userIds: readonly UserId[]): Promi
   return rows.map((row) => row.user_id);
 }
 
+/** Those of `userIds` who are guests. */
+export async function guestUsers(tx: ReadTx, userIds: readonly UserId[]): Promise<readonly string[]> {
+  const rows = await tx.db
+    .selectFrom('users')
+    .select('user_id')
+    .where('user_id', 'in', textList(userIds))
+    .where('is_guest', '=', 1)
+    .execute();
+  return rows.map((row) => row.user_id);
+}
+
 /** Whether nobody ever registered here. */
 export async function hasNoUsers(tx: ReadTx): Promise<boolean> {
   return (await tx.db.selectFrom('users').select('user_id').limit(1).executeTakeFirst()) === undefined;
