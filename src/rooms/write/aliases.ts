@@ -2,7 +2,7 @@ import { forbidden, invalidParam, MatrixError, notFound } from '../../protocol/e
 import { parseRoomAlias, type RoomAlias, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import { type JsonObject, readArray, readString } from '../../protocol/json/index.ts';
 import { isUniqueViolation } from '../../storage/errors.ts';
-import { deleteAlias, findAlias, insertAlias, listAliases, setRoomPublic } from '../store/index.ts';
+import { deleteAlias, findAlias, findRoom, insertAlias, listAliases, setRoomPublic } from '../store/index.ts';
 import { assertJoined } from './checks.ts';
 import type { WriteDeps } from './deps.ts';
 import type { HotRoom } from './hot-room.ts';
@@ -67,6 +67,13 @@ export class Aliases {
       return room.roomNid;
     });
     return this.#deps.database.read((tx) => listAliases(tx, roomNid));
+  }
+
+  /** Whether a room is in the published directory. @throws MatrixError 404 */
+  async isPublic(roomId: RoomId): Promise<boolean> {
+    const row = await this.#deps.database.read((tx) => findRoom(tx, roomId));
+    if (row === undefined) throw notFound('Unknown room');
+    return row.is_public === 1;
   }
 
   /** Publishes a room in the directory or takes it out. @throws MatrixError 404, 403 */

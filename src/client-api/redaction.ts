@@ -1,0 +1,33 @@
+/** Spec: data/api/client-server/redaction.yaml */
+import { z } from 'zod';
+import { type Route, route } from '../http/route.ts';
+import { eventIdSchema, jsonObjectSchema, roomIdSchema } from '../http/schema.ts';
+import { badJson } from '../protocol/errors.ts';
+import type { Rooms } from '../rooms/index.ts';
+import { v3 } from './paths.ts';
+
+/** Redacting events. */
+export function redactionRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
+  return [
+    route({
+      method: 'PUT',
+      path: v3('/rooms/{roomId}/redact/{eventId}/{txnId}'),
+      operationId: 'redactEvent',
+      spec: 'client-server-api/#put_matrixclientv3roomsroomidredacteventidtxnid',
+      auth: 'user',
+      rateLimit: 'message',
+      // Suspended users may redact their own events.
+      allowSuspended: true,
+      params: z.object({ roomId: roomIdSchema, eventId: eventIdSchema, txnId: z.string() }),
+      body: jsonObjectSchema,
+      handle: async ({ requester, params: { roomId, eventId: redacts, txnId }, body }) => {
+        const { userId: sender, deviceId = '', isSuspended } = requester;
+        // The target stands in the path; one in the body is none of the content.
+        const { redacts: _redacts, ...content } = body;
+        if (content.reason !== undefined && typeof content.reason !== 'string') throw badJson('reason must be a string');
+        const transaction = { userId: sender, deviceId, txnId };
+        return { event_id: await rooms.redact({ roomId, sender, redacts, content, transaction, isSuspended }) };
+      },
+    }),
+  ];
+}
