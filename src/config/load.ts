@@ -73,7 +73,8 @@ function withAbsolutePaths(config: z.output<typeof configSchema>, folder: string
 function withoutNulls(value: unknown): unknown {
   if (value === null) return undefined;
   if (typeof value !== 'object' || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutNulls(inner)]));
+  const entries = Object.entries(value).map(([key, inner]) => [key, withoutNulls(inner)]);
+  return Object.fromEntries(entries.filter(([, inner]) => inner !== undefined));
 }
 
 /** Walks down the schema to the section at a path and gives its keys. */
