@@ -9,14 +9,7 @@ import { parseRoomId, parseUserId, type RoomId, type UserId } from '../protocol/
 import { joinMigrations } from '../storage/index.ts';
 import { Hub } from '../streams/index.ts';
 import { forEachDatabase, type OpenTestDatabase } from '../testing/databases.ts';
-import {
-  Accounts,
-  type AuthData,
-  accountsMigrations,
-  accountsStreams,
-  type ProfilePublisher,
-  propagationJobs,
-} from './index.ts';
+import { Accounts, type AuthData, accountsMigrations, accountsStreams, type ProfilePublisher } from './index.ts';
 
 const remote: Remote = { ip: '192.0.2.1', isLocal: true, userAgent: 'test' };
 /** Somebody without UIA: all stages are done. */
@@ -275,7 +268,7 @@ forEachDatabase((_name, open) => {
         openMemberships: async () => rooms,
         leave: async (roomId) => void published.delete(roomId),
       };
-      jobs.declare(...propagationJobs(publisher));
+      jobs.declare(...accounts.jobs(publisher));
       const runner = await jobs.start();
       await accounts.profiles.set(userId, 'displayname', 'Alice');
       await until(() => published.size === 100 && atOnce === 0);

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/index.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
-import type { Jobs } from '../jobs/index.ts';
+import type { Job, Jobs } from '../jobs/index.ts';
 import { TypePattern } from '../protocol/filter/index.ts';
 import { parseServerName, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import type { Database, ReadTx, StreamDeclaration } from '../storage/index.ts';
@@ -15,7 +15,7 @@ import { PasswordLogin } from './password-login.ts';
 import { Passwords } from './passwords.ts';
 import type { Profile } from './profile.ts';
 import { Profiles } from './profiles.ts';
-import { enqueueLeavingRooms } from './propagation.ts';
+import { enqueueLeavingRooms, type ProfilePublisher, propagationJobs } from './propagation.ts';
 import { PushRules } from './push-rules.ts';
 import { Registration } from './registration.ts';
 import { newSecret } from './secrets.ts';
@@ -34,7 +34,7 @@ export type { Device, Devices } from './devices.ts';
 export type { Filters } from './filters.ts';
 export { fieldOf, type Profile, toJson as profileToJson } from './profile.ts';
 export type { Profiles } from './profiles.ts';
-export { type ProfilePublisher, propagationJobs } from './propagation.ts';
+export type { ProfilePublisher } from './propagation.ts';
 export type { Registered, Registration } from './registration.ts';
 export type { Session, Sessions } from './sessions.ts';
 export { accountsMigrations } from './store/migrations.ts';
@@ -154,6 +154,11 @@ export class Accounts implements AsyncDisposable {
   /** Whom the user ignores. */
   ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>> {
     return this.accountData.ignoredUsers(userId);
+  }
+
+  /** The background jobs of this domain; `rooms` is who tells rooms what becomes of their members. */
+  jobs(rooms: ProfilePublisher): readonly Job[] {
+    return propagationJobs(rooms);
   }
 
   /** Deletes tokens and sessions that have expired. To be called now and then, such as once an hour. */
