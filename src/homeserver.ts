@@ -19,10 +19,11 @@ import {
   startListeners,
 } from './http/index.ts';
 import { Jobs, job, jobsMigrations } from './jobs/index.ts';
-import { roomsMigrations } from './rooms/index.ts';
+import { makeRoomParts, type RoomParts } from './room-parts.ts';
+import { eventsStream, receiptsStream, roomsMigrations, stateMigrations } from './rooms/index.ts';
 import { readOrMakeSigningKeys } from './signing-key-file.ts';
 import { joinMigrations, openDatabase } from './storage/index.ts';
-import { Hub } from './streams/index.ts';
+import { Hub, streamsMigrations } from './streams/index.ts';
 import { createLogger, type Logger } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { lazyWeb } from './web-fallback.ts';
@@ -46,7 +47,7 @@ export interface Homeserver extends AsyncDisposable {
 }
 
 /** The parts below HTTP: what commands of the CLI work on when no server runs. */
-export interface Domains extends AsyncDisposable {
+export interface Domains extends RoomParts, AsyncDisposable {
   readonly accounts: Accounts;
   /** Checks that the database answers. */
   checkHealth(): Promise<unknown>;
@@ -63,6 +64,14 @@ interface Common {
   readonly firstLocalUserIsAdmin: boolean;
 }
 
+const MIGRATIONS = joinMigrations(
+  streamsMigrations,
+  jobsMigrations,
+  accountsMigrations,
+  stateMigrations,
+  roomsMigrations,
+);
+
 const EXPIRED_EVERY_MS = 3_600_000;
 
 /** Starts every part of the server; resolves when it serves. Rejects, with nothing left running, where a part can't start. */
@@ -77,7 +86,7 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
 
   const { accounts } = domains;
   const routes: readonly Route[] = [
-    ...clientApiRoutes({ accounts, config }),
+    ...clientApiRoutes({ ...domains, config }),
     ...adminRegisterRoutes({ accounts }),
     ...healthRoutes({ check: () => domains.checkHealth() }),
     ...metricsRoutes({ metrics }),
@@ -133,13 +142,13 @@ function commonParts(config: Config, deps: HomeserverDeps): Common {
 async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUserIsAdmin }: Common): Promise<Domains> {
   await using parts = new AsyncDisposableStack();
   mkdirSync(config.server.data_folder, { recursive: true, mode: 0o700 });
-  const signingKeys = readOrMakeSigningKeys(config.server.signing_key_file);
-  void signingKeys;
+  const [signingKey] = readOrMakeSigningKeys(config.server.signing_key_file);
+  if (signingKey === undefined) throw new Error(`no key in ${config.server.signing_key_file}`);
 
   const database = parts.use(
-    await openDatabase(databaseConfigOf(config), joinMigrations(jobsMigrations, accountsMigrations, roomsMigrations), {
+    await openDatabase(databaseConfigOf(config), MIGRATIONS, {
       clock,
-      streams: [...accountsStreams],
+      streams: [...accountsStreams, eventsStream, receiptsStream],
       log: logger.child({ part: 'storage' }),
     }),
   );
@@ -166,9 +175,13 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     }),
   );
 
+  const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey });
+  parts.use(roomParts.typing);
+
   const opened = parts.move();
   return {
     accounts,
+    ...roomParts,
     checkHealth: () => database.read(async (tx) => tx.db.selectFrom('jobs').select('name').limit(1).execute()),
     startJobs: () => jobs.start(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -2,21 +2,33 @@
 import type { Accounts } from '../accounts/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Route } from '../http/index.ts';
+import type { Receipts, Rooms, Typing } from '../rooms/index.ts';
+import type { Sync } from '../sync/index.ts';
 import { accountDeactivationRoutes } from './account_deactivation.ts';
 import { accountDataRoutes } from './account-data.ts';
 import { capabilitiesRoutes } from './capabilities.ts';
 import { deviceManagementRoutes } from './device_management.ts';
+import { eventContextRoutes } from './event_context.ts';
 import { filterRoutes } from './filter.ts';
+import { listJoinedRoomsRoutes } from './list_joined_rooms.ts';
+import { listPublicRoomsRoutes } from './list_public_rooms.ts';
 import { loginRoutes } from './login.ts';
 import { logoutRoutes } from './logout.ts';
+import { messagePaginationRoutes } from './message_pagination.ts';
 import { passwordManagementRoutes } from './password_management.ts';
 import { profileRoutes } from './profile.ts';
 import { pushrulesRoutes } from './pushrules.ts';
+import { readMarkersRoutes } from './read_markers.ts';
+import { receiptsRoutes } from './receipts.ts';
 import { refreshRoutes } from './refresh.ts';
 import { registrationRoutes } from './registration.ts';
 import { registrationTokensRoutes } from './registration_tokens.ts';
+import { roomEventByTimestampRoutes } from './room_event_by_timestamp.ts';
+import { roomsRoutes } from './rooms.ts';
 import { supportRoutes } from './support.ts';
+import { syncRoutes } from './sync.ts';
 import { tagsRoutes } from './tags.ts';
+import { typingRoutes } from './typing.ts';
 import { versionsRoutes } from './versions.ts';
 import { wellknownRoutes } from './wellknown.ts';
 import { whoamiRoutes } from './whoami.ts';
@@ -25,26 +37,42 @@ import { whoamiRoutes } from './whoami.ts';
 export interface ClientApiParts {
   readonly accounts: Accounts;
   readonly config: Config;
+  readonly rooms: Rooms;
+  readonly receipts: Receipts;
+  readonly typing: Typing;
+  readonly sync: Sync;
 }
 
 /** The routes of the client-server API. */
 export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
+  const { accounts, rooms, receipts, sync, typing } = parts;
+  const { reads } = rooms;
   return [
     ...accountDataRoutes(parts),
     ...accountDeactivationRoutes(parts),
     ...capabilitiesRoutes(parts),
     ...deviceManagementRoutes(parts),
+    ...eventContextRoutes({ reads }),
     ...filterRoutes(parts),
+    ...listJoinedRoomsRoutes({ reads }),
+    ...listPublicRoomsRoutes({ reads, serverName: accounts.serverName }),
     ...loginRoutes(parts),
     ...logoutRoutes(parts),
+    ...messagePaginationRoutes({ reads }),
     ...passwordManagementRoutes(parts),
     ...profileRoutes(parts),
     ...pushrulesRoutes(parts),
+    ...readMarkersRoutes({ receipts }),
+    ...receiptsRoutes({ receipts }),
     ...refreshRoutes(parts),
     ...registrationRoutes(parts),
     ...registrationTokensRoutes(parts),
+    ...roomEventByTimestampRoutes({ reads }),
+    ...roomsRoutes({ reads }),
     ...supportRoutes(parts),
+    ...syncRoutes({ sync, filters: accounts.filters }),
     ...tagsRoutes(parts),
+    ...typingRoutes({ reads, typing }),
     ...versionsRoutes(),
     ...wellknownRoutes(parts),
     ...whoamiRoutes(),

@@ -14,6 +14,8 @@ export interface AccountDatum {
 /** What sync asks of the accounts. */
 export interface SyncAccounts {
   ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>>;
+  /** The push rules of a user who has changed none, which therefore aren't account data; undefined for others. */
+  defaultPushRules(userId: UserId): object | undefined;
   /** What changed after `from` up to `to`, in order; from 0 on: everything. */
   accountDataBetween(tx: ReadTx, userId: UserId, from: number, to: number): Promise<readonly AccountDatum[]>;
 }
@@ -38,6 +40,13 @@ export async function accountDataEvents(
   const from = since === undefined || query.fullState ? 0 : since.accountData;
   const global: AccountDataEvent[] = [];
   const byRoom = new Map<string, AccountDataEvent[]>();
+  const rules = from === 0 ? accounts.defaultPushRules(viewer.userId) : undefined;
+  if (rules !== undefined) {
+    global.push({
+      type: 'm.push_rules',
+      json: `{"type":"m.push_rules","content":{"global":${JSON.stringify(rules)}}}`,
+    });
+  }
   if (from >= to.accountData) return { global, byRoom };
   for (const { roomId, type, content } of await accounts.accountDataBetween(tx, viewer.userId, from, to.accountData)) {
     const event = { type, json: `{"type":${JSON.stringify(type)},"content":${content}}` };

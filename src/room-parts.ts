@@ -1,0 +1,92 @@
+/** A part of the composition root: the rooms with what hangs on them, and sync, which reads them. */
+import type { Accounts } from './accounts/index.ts';
+import type { Clock } from './clock.ts';
+import type { Config } from './config/index.ts';
+import type { Jobs } from './jobs/index.ts';
+import type { SigningKey } from './protocol/crypto/index.ts';
+import type { UserId } from './protocol/ids/index.ts';
+import { Receipts, Rooms, Summaries, SyncSource, Typing, UnreadCounts } from './rooms/index.ts';
+import type { Database } from './storage/index.ts';
+import { type Hub, MemoryStream, Streams } from './streams/index.ts';
+import { Sync } from './sync/index.ts';
+
+/** What the rooms are built on. */
+export interface RoomPartsDeps {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly database: Database;
+  readonly hub: Hub;
+  readonly jobs: Jobs;
+  readonly accounts: Accounts;
+  readonly signingKey: SigningKey;
+}
+
+/** The rooms and what serves them to clients. */
+export interface RoomParts {
+  readonly rooms: Rooms;
+  readonly receipts: Receipts;
+  readonly typing: Typing;
+  readonly streams: Streams;
+  readonly sync: Sync;
+}
+
+/** Makes the rooms and sync, and declares the jobs by which accounts reach rooms. */
+export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
+  const { config, clock, database, hub, jobs, accounts, signingKey } = deps;
+  const ignoredUsers = (userId: UserId) => accounts.accountData.ignoredUsers(userId);
+  const rooms = new Rooms({
+    database,
+    hub,
+    clock,
+    serverName: accounts.serverName,
+    signingKey,
+    defaultVersion: config.rooms.default_version,
+    accounts: { getProfile: (userId) => accounts.getProfile(userId), ignoredUsers },
+    pushRules: accounts.pushRules,
+    guests: accounts.users,
+  });
+  const typingStream = new MemoryStream('typing', clock);
+  const streams = new Streams(database, [typingStream]);
+  const typing = new Typing({ stream: typingStream, clock, hub });
+  const unread = new UnreadCounts({ states: rooms.reading.states });
+  const receipts = new Receipts({
+    database,
+    clock,
+    hub,
+    events: rooms.events,
+    unread,
+    accountData: accounts.accountData,
+  });
+  const { reading, stateTree, stateKeys } = rooms;
+  const source = new SyncSource({
+    reading,
+    stateTree,
+    stateKeys,
+    receipts,
+    unread,
+    typing,
+    summaries: new Summaries(),
+  });
+  const sync = new Sync({
+    database,
+    hub,
+    streams,
+    clock,
+    rooms: source,
+    accounts: {
+      ignoredUsers,
+      accountDataBetween: (tx, userId, from, to) => accounts.accountData.changedBetweenIn(tx, userId, from, to),
+      defaultPushRules: (userId) => (accounts.pushRules.isChanged(userId) ? undefined : accounts.pushRules.get(userId)),
+    },
+  });
+  const publisher = {
+    joinedRooms: (userId: UserId) => rooms.joinedRooms(userId),
+    openMemberships: (userId: UserId) => rooms.openMemberships(userId),
+    publishProfile: (...args: Parameters<Rooms['publishProfile']>) => rooms.publishProfile(...args),
+    leave: async (...[roomId, userId]: Parameters<Rooms['publishProfile']>) => {
+      await rooms.leave({ roomId, userId });
+    },
+  };
+  for (const declared of accounts.jobs(publisher)) jobs.declare(declared);
+  return { rooms, receipts, typing, streams, sync };
+}
