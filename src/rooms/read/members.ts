@@ -82,10 +82,16 @@ async function memberEvents(
 /** How many characters of answers are kept. */
 const JOINED_CHARS_MAX = 4 * 1024 * 1024;
 
+interface JoinedAnswer {
+  readonly stateRoot: number;
+  readonly redactionCount: number;
+  readonly json: string;
+}
+
 /** The joined members of rooms with their profiles; the answer is kept until the room's state changes. */
 export class JoinedMembers {
   readonly #reading: Reading;
-  readonly #answers = new LRUCache<number, { readonly stateRoot: number; readonly json: string }>({
+  readonly #answers = new LRUCache<number, JoinedAnswer>({
     maxSize: JOINED_CHARS_MAX,
     sizeCalculation: ({ json }) => json.length + 64,
   });
@@ -100,10 +106,13 @@ export class JoinedMembers {
    * @throws M_FORBIDDEN where the viewer isn't in the room
    */
   async json({ roomId, userId }: { readonly roomId: RoomId; readonly userId: UserId }): Promise<string> {
-    return this.#reading.database.read(async (tx) => {
+    const { database, events } = this.#reading;
+    // Counted before the read, which sees at least as much.
+    const { redactionCount } = events;
+    return database.read(async (tx) => {
       const { room_nid: roomNid, state_root: stateRoot } = await getJoinedRoom(tx, roomId, userId);
       const kept = this.#answers.get(roomNid);
-      if (kept?.stateRoot === stateRoot) return kept.json;
+      if (kept?.stateRoot === stateRoot && kept.redactionCount === redactionCount) return kept.json;
       const members: string[] = [];
       for (const row of await listMembersBy(tx, roomNid, 'join')) {
         const name = row.display_name === null ? [] : [`"display_name":${JSON.stringify(row.display_name)}`];
@@ -111,7 +120,7 @@ export class JoinedMembers {
         members.push(`${JSON.stringify(row.user_id)}:{${[...name, ...avatar].join(',')}}`);
       }
       const json = `{"joined":{${members.join(',')}}}`;
-      this.#answers.set(roomNid, { stateRoot, json });
+      this.#answers.set(roomNid, { stateRoot, redactionCount, json });
       return json;
     });
   }

@@ -40,9 +40,7 @@ export class RoomReads {
   }
 
   /** The event nearest to a time. */
-  eventByTimestamp(
-    request: TimestampRequest,
-  ): Promise<{ readonly eventId: EventId; readonly originServerTs: number }> {
+  eventByTimestamp(request: TimestampRequest): Promise<{ readonly eventId: EventId; readonly originServerTs: number }> {
     return eventByTimestamp(this.#reading, request);
   }
 
@@ -89,4 +87,3 @@ export class RoomReads {
     return (await listMembersBy(tx, room.room_nid, 'join')).map((row) => row.user_id);
   }
 }
-

@@ -30,6 +30,7 @@ export class EventReader {
   });
   readonly #nidOf = new LRUCache<EventId, number>({ max: 20_000 });
   readonly #redacted = new LRUCache<number, true>({ max: REDACTED_REMEMBERED_MAX });
+  #redactionCount = 0;
 
   /** The events with these nids, in that order; ones that don't exist are left out. */
   async byNids(tx: ReadTx, nids: readonly number[]): Promise<readonly StoredEvent[]> {
@@ -78,8 +79,14 @@ export class EventReader {
     this.#nidOf.set(stored.event.eventId, stored.nid);
   }
 
+  /** Goes up with each redaction: what was made of a state's events may be outdated, though the state is the same. */
+  get redactionCount(): number {
+    return this.#redactionCount;
+  }
+
   /** Forgets an event whose row was just changed by a redaction. */
   forgetRedacted(nid: number): void {
+    this.#redactionCount++;
     this.#redacted.set(nid, true);
     this.#cache.delete(nid);
   }
