@@ -1,8 +1,16 @@
 import { invalidParam, notFound } from '../protocol/errors.ts';
-import type { UserId } from '../protocol/ids/index.ts';
+import type { DeviceId, UserId } from '../protocol/ids/index.ts';
 import { fitsBytes } from '../protocol/ids/index.ts';
 import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
-import { type DeviceRow, deleteDevices, devicesOf, findDevice, renameDevice } from './store/devices.ts';
+import {
+  type DeviceRow,
+  deleteDevices,
+  deviceIdsOf,
+  devicesOf,
+  findDevice,
+  insertDevice,
+  renameDevice,
+} from './store/devices.ts';
 import type { TokenAuthenticator } from './token-authenticator.ts';
 
 /** A device as its owner sees it. */
@@ -57,6 +65,33 @@ export class Devices {
   /** Whether the user has this device, within a transaction. */
   async exists(tx: ReadTx, userId: UserId, deviceId: string): Promise<boolean> {
     return (await findDevice(tx, userId, deviceId)) !== undefined;
+  }
+
+  /** The ids of all devices of some users, within a transaction. Users without any are left out. */
+  async idsOf(tx: ReadTx, userIds: readonly UserId[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const ids = new Map<string, string[]>();
+    for (const { user_id: userId, device_id: deviceId } of await deviceIdsOf(tx, userIds)) {
+      const known = ids.get(userId);
+      if (known === undefined) ids.set(userId, [deviceId]);
+      else known.push(deviceId);
+    }
+    return ids;
+  }
+
+  /** Adds a device on which nobody is logged in. Throws where the user has one with this id. */
+  async addIn(tx: WriteTx, userId: UserId, deviceId: DeviceId, name: string | undefined, now: number): Promise<void> {
+    if (name !== undefined) checkDeviceName(name);
+    if (await this.exists(tx, userId, deviceId)) throw invalidParam('There is a device with this id');
+    await insertDevice(tx, {
+      user_id: userId,
+      device_id: deviceId,
+      display_name: name ?? null,
+      last_seen_ip: null,
+      last_seen_user_agent: null,
+      last_seen_ts: null,
+      created_ts: now,
+    });
+    await this.tellChanged(tx, userId, deviceId);
   }
 
   /** Gives a device another name. Throws 404 where the user has no such device. */

@@ -30,16 +30,15 @@ export class Profiles {
   async find(userId: UserId): Promise<Profile | undefined> {
     const cached = this.#cache.get(userId);
     if (cached !== undefined) return cached.profile;
-    return this.#database.read((tx) => this.findIn(tx, userId));
+    const generation = this.#generation;
+    const profile = await this.#database.read((tx) => this.findIn(tx, userId));
+    if (generation === this.#generation) this.#cache.set(userId, { profile });
+    return profile;
   }
 
-  /** `find` within a transaction; in a write it sees what the write has done. */
+  /** `find` within a transaction: what that transaction sees, which may be older or newer than what is in memory. */
   async findIn(tx: ReadTx, userId: UserId): Promise<Profile | undefined> {
-    const generation = this.#generation;
-    const profile = fromRow(await findProfile(tx, userId));
-    // In a write transaction the row may be one that is never committed.
-    if (!isWriteTx(tx) && generation === this.#generation) this.#cache.set(userId, { profile });
-    return profile;
+    return fromRow(await findProfile(tx, userId));
   }
 
   /** The profiles of several users. Those without one are missing. */
@@ -89,8 +88,4 @@ export class Profiles {
       this.#hub.wake(['stream:profiles']);
     });
   }
-}
-
-function isWriteTx(tx: ReadTx): tx is WriteTx {
-  return 'nextPosition' in tx;
 }

@@ -16,7 +16,7 @@ export const registrationSection = z
   .strictObject({
     open_to: z.enum(['nobody', 'local', 'everyone']).prefault('local').meta({
       description:
-        'Who may register: nobody; local: only requests from this machine itself (never ones that a proxy forwards); everyone.',
+        'Who may register: nobody; local: only requests from this machine itself (never ones that a proxy forwards); everyone. Where there is no configuration file at all, the very first account becomes an administrator if it is registered from this machine.',
     }),
     steps: z
       .array(z.enum(['registration_token', 'terms', 'recaptcha']))

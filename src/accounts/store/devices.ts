@@ -1,5 +1,5 @@
 import type { DeviceId, UserId } from '../../protocol/ids/index.ts';
-import { type ReadTx, textList, type WriteTx } from '../../storage/index.ts';
+import { compiledOnce, type ReadTx, textList, type WriteTx } from '../../storage/index.ts';
 import type { DevicesTable } from './tables.ts';
 
 export type DeviceRow = Readonly<DevicesTable>;
@@ -25,6 +25,11 @@ export function findDevice(tx: ReadTx, userId: UserId, deviceId: string): Promis
     .where('user_id', '=', userId)
     .where('device_id', '=', deviceId)
     .executeTakeFirst();
+}
+
+/** The ids of all devices of some users. */
+export function deviceIdsOf(tx: ReadTx, userIds: readonly UserId[]) {
+  return tx.run(idsOfUsers, { userIds });
 }
 
 export async function insertDevice(tx: WriteTx, row: DeviceRow): Promise<void> {
@@ -60,3 +65,7 @@ export async function noteSightings(tx: WriteTx, sightings: readonly Sighting[])
       .execute();
   }
 }
+
+const idsOfUsers = compiledOnce<{ userIds: readonly string[] }>()((db, p) =>
+  db.selectFrom('devices').select(['user_id', 'device_id']).where('user_id', 'in', p.texts('userIds')),
+);
