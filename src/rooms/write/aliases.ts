@@ -1,5 +1,12 @@
 import { forbidden, invalidParam, MatrixError, notFound } from '../../protocol/errors.ts';
-import { parseRoomAlias, type RoomAlias, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
+import {
+  parseRoomAlias,
+  type RoomAlias,
+  type RoomId,
+  type ServerName,
+  serverNameOf,
+  type UserId,
+} from '../../protocol/ids/index.ts';
 import { type JsonObject, readArray, readString } from '../../protocol/json/index.ts';
 import { isUniqueViolation } from '../../storage/errors.ts';
 import { deleteAlias, findAlias, findRoom, insertAlias, listAliases, setRoomPublic } from '../store/index.ts';

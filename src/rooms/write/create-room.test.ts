@@ -19,10 +19,7 @@ forEachDatabase((_dialect, open) => {
       const eventId = await rooms.send({ roomId, sender: BOB, type: 'm.room.message', content: { body: 'hello' } });
       const events = await timeline(roomId);
       assert.equal(events.at(-1)?.event.eventId, eventId);
-      assert.deepEqual(
-        events.map(({ event }) => event.type).filter((type) => type === 'm.room.member').length,
-        2,
-      );
+      assert.deepEqual(events.map(({ event }) => event.type).filter((type) => type === 'm.room.member').length, 2);
       assert.equal(events[0]?.event.content.room_version, roomVersion);
       const snapshot = await rooms.snapshot(roomId);
       assert.equal(snapshot?.joinedCount, 2);
@@ -112,6 +109,13 @@ forEachDatabase((_dialect, open) => {
     const roomId = await rooms.create(ALICE, { roomVersion: '12' });
     const [create] = await timeline(roomId);
     assert.equal(create?.event.eventId, `$${roomId.slice(1)}`);
+  });
+
+  it('makes two rooms of two requests that are alike, at once', async () => {
+    const { rooms } = await openRooms(open);
+    const ids = await Promise.all([rooms.create(ALICE, {}), rooms.create(ALICE, {})]);
+    assert.equal(new Set(ids).size, 2);
+    assert.deepEqual(new Set(await rooms.joinedRooms(ALICE)), new Set(ids));
   });
 
   it('refuses options that make no valid room', async () => {

@@ -1,5 +1,12 @@
 import { forbidden, invalidParam, MatrixError, missingParam, notFound } from '../../protocol/errors.ts';
-import { type EventId, parseEventId, parseUserId, type RoomId, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
+import {
+  type EventId,
+  parseEventId,
+  parseUserId,
+  type RoomId,
+  serverNameOf,
+  type UserId,
+} from '../../protocol/ids/index.ts';
 import { type JsonObject, readObject, readString } from '../../protocol/json/index.ts';
 import { hasAnnotation, type StoredEvent } from '../store/index.ts';
 import { checkCanonicalAlias } from './canonical-alias.ts';

@@ -41,12 +41,7 @@ export interface Persisted {
  * Writes a batch of a room's events with everything that goes with them; the room's row must exist. Advances `room.written`.
  * @throws Error where another owner has written to the room since it was loaded
  */
-export async function persistBatch(
-  tx: WriteTx,
-  deps: PersistDeps,
-  room: HotRoom,
-  batch: Batch,
-): Promise<Persisted> {
+export async function persistBatch(tx: WriteTx, deps: PersistDeps, room: HotRoom, batch: Batch): Promise<Persisted> {
   const stored: StoredEvent[] = [];
   let stateRoot = room.written.stateRoot;
   for (const pending of batch.events) {

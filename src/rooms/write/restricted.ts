@@ -1,4 +1,11 @@
-import { parseRoomId, parseUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
+import {
+  parseRoomId,
+  parseUserId,
+  type RoomId,
+  type ServerName,
+  serverNameOf,
+  type UserId,
+} from '../../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject, readArray, readString } from '../../protocol/json/index.ts';
 import { findMembership } from '../store/index.ts';
 import type { WriteDeps } from './deps.ts';

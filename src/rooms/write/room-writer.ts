@@ -52,6 +52,7 @@ const LOADS_MAX = 10;
  */
 export class RoomWriter {
   readonly #deps: RoomWriterDeps;
+  #lastFoundingTs = 0;
 
   constructor(deps: RoomWriterDeps) {
     this.#deps = deps;
@@ -99,7 +100,8 @@ export class RoomWriter {
     roomId: RoomId | undefined,
     create: { readonly sender: UserId; readonly content: JsonObject },
   ): { readonly room: HotRoom; readonly pending: PendingEvent } {
-    const proposal: Proposal = { type: 'm.room.create', stateKey: '', ...create };
+    const originServerTs = this.#foundingTs();
+    const proposal: Proposal = { type: 'm.room.create', stateKey: '', originServerTs, ...create };
     const event = this.#build(rules, roomId, proposal, [], []);
     const room = new HotRoom(event.roomId, rules, { roomNid: 0, stateRoot: EMPTY_STATE, rowVersion: 0 });
     return { room, pending: this.#put(room, event, proposal) };
@@ -118,6 +120,12 @@ export class RoomWriter {
     also: readonly AlsoWrite[],
   ): Promise<void> {
     await this.#deps.batches.create(room, events, insert, also);
+  }
+
+  /** The hash of the create event is the room's id in version 12: two rooms made alike in the same millisecond must differ. */
+  #foundingTs(): number {
+    this.#lastFoundingTs = Math.max(this.#deps.clock.now(), this.#lastFoundingTs + 1);
+    return this.#lastFoundingTs;
   }
 
   #advance(room: HotRoom, proposal: Proposal): PendingEvent {

@@ -1,6 +1,7 @@
 /** What tests of writing into rooms start from: rooms on a real database, and a few users. */
-import { parseServerName, parseUserId, type RoomId, type UserId } from '../../protocol/ids/index.ts';
+
 import { generateSigningKey } from '../../protocol/crypto/index.ts';
+import { parseServerName, parseUserId, type RoomId, type UserId } from '../../protocol/ids/index.ts';
 import { DEFAULT_ROOM_VERSION } from '../../protocol/room-versions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { Hub } from '../../streams/index.ts';
@@ -39,7 +40,12 @@ export async function openRooms(
   overrides: Partial<RoomsDeps> = {},
 ): Promise<RoomsFixture> {
   let now = 1_700_000_000_000;
-  const clock = { now: () => now, set: (to: number) => void (now = to) };
+  const clock = {
+    now: () => now,
+    set: (to: number) => {
+      now = to;
+    },
+  };
   const database = typeof open === 'function' ? await open(roomsMigrations, { streams: [eventsStream] }) : open;
   const hub = new Hub();
   const rooms = new Rooms({

@@ -3,7 +3,7 @@ import type { Event } from '../../protocol/event/index.ts';
 import type { RoomId, UserId } from '../../protocol/ids/index.ts';
 import type { JsonObject } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
-import { moveAliases, setRoomPublic, findRoom } from '../store/index.ts';
+import { findRoom, moveAliases, setRoomPublic } from '../store/index.ts';
 import { assertJoined } from './checks.ts';
 import { additionalCreators } from './create-room.ts';
 import type { WriteDeps } from './deps.ts';
@@ -172,4 +172,3 @@ function candidatesOf(room: HotRoom): readonly StateEntry[] {
   }
   return entries;
 }
-
