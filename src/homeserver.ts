@@ -20,7 +20,7 @@ import {
 } from './http/index.ts';
 import { Jobs, job, jobsMigrations } from './jobs/index.ts';
 import { makeRoomParts, type RoomParts } from './room-parts.ts';
-import { eventsStream, receiptsStream, roomsMigrations, stateMigrations } from './rooms/index.ts';
+import { eventsStream, receiptsStream, roomsMigrations } from './rooms/index.ts';
 import { readOrMakeSigningKeys } from './signing-key-file.ts';
 import { joinMigrations, openDatabase } from './storage/index.ts';
 import { Hub, streamsMigrations } from './streams/index.ts';
@@ -64,13 +64,7 @@ interface Common {
   readonly firstLocalUserIsAdmin: boolean;
 }
 
-const MIGRATIONS = joinMigrations(
-  streamsMigrations,
-  jobsMigrations,
-  accountsMigrations,
-  stateMigrations,
-  roomsMigrations,
-);
+const MIGRATIONS = joinMigrations(streamsMigrations, jobsMigrations, accountsMigrations, roomsMigrations);
 
 const EXPIRED_EVERY_MS = 3_600_000;
 

@@ -37,12 +37,13 @@ describe('two people on matrix-js-sdk', () => {
 
   it('brings each message to the other once, in order', async () => {
     for (let turn = 0; turn < 10; turn++) {
-      const author = turn % 2 === 0 ? alice : bob;
+      const [author, reader] = turn % 2 === 0 ? [alice, bob] : [bob, alice];
       await author.client.sendTextMessage(roomId, `message ${turn}`);
+      // An answer comes after what it answers: the client shows its own message where it stood when it was sent.
+      await eventually('the other has read it', () => reader.bodies(roomId).length === turn + 1);
     }
     const expected = Array.from({ length: 10 }, (_, turn) => `message ${turn}`);
     for (const reader of [alice, bob]) {
-      await eventually('all ten are there', () => reader.bodies(roomId).length === 10);
       assert.deepEqual(reader.bodies(roomId), expected);
     }
   });

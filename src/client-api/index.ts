@@ -6,10 +6,18 @@ import type { Receipts, Rooms, Typing } from '../rooms/index.ts';
 import type { Sync } from '../sync/index.ts';
 import { accountDeactivationRoutes } from './account_deactivation.ts';
 import { accountDataRoutes } from './account-data.ts';
+import { banningRoutes } from './banning.ts';
 import { capabilitiesRoutes } from './capabilities.ts';
+import { createRoomRoutes } from './create_room.ts';
 import { deviceManagementRoutes } from './device_management.ts';
+import { directoryRoutes } from './directory.ts';
 import { eventContextRoutes } from './event_context.ts';
 import { filterRoutes } from './filter.ts';
+import { invitingRoutes } from './inviting.ts';
+import { joiningRoutes } from './joining.ts';
+import { kickingRoutes } from './kicking.ts';
+import { knockingRoutes } from './knocking.ts';
+import { leavingRoutes } from './leaving.ts';
 import { listJoinedRoomsRoutes } from './list_joined_rooms.ts';
 import { listPublicRoomsRoutes } from './list_public_rooms.ts';
 import { loginRoutes } from './login.ts';
@@ -20,10 +28,14 @@ import { profileRoutes } from './profile.ts';
 import { pushrulesRoutes } from './pushrules.ts';
 import { readMarkersRoutes } from './read_markers.ts';
 import { receiptsRoutes } from './receipts.ts';
+import { redactionRoutes } from './redaction.ts';
 import { refreshRoutes } from './refresh.ts';
 import { registrationRoutes } from './registration.ts';
 import { registrationTokensRoutes } from './registration_tokens.ts';
 import { roomEventByTimestampRoutes } from './room_event_by_timestamp.ts';
+import { roomSendRoutes } from './room_send.ts';
+import { roomStateRoutes } from './room_state.ts';
+import { roomUpgradesRoutes } from './room_upgrades.ts';
 import { roomsRoutes } from './rooms.ts';
 import { supportRoutes } from './support.ts';
 import { syncRoutes } from './sync.ts';
@@ -50,10 +62,18 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
   return [
     ...accountDataRoutes(parts),
     ...accountDeactivationRoutes(parts),
+    ...banningRoutes({ rooms }),
     ...capabilitiesRoutes(parts),
+    ...createRoomRoutes({ rooms }),
     ...deviceManagementRoutes(parts),
+    ...directoryRoutes({ rooms }),
     ...eventContextRoutes({ reads }),
     ...filterRoutes(parts),
+    ...invitingRoutes({ rooms }),
+    ...joiningRoutes({ rooms }),
+    ...kickingRoutes({ rooms }),
+    ...knockingRoutes({ rooms }),
+    ...leavingRoutes({ rooms }),
     ...listJoinedRoomsRoutes({ reads }),
     ...listPublicRoomsRoutes({ reads, serverName: accounts.serverName }),
     ...loginRoutes(parts),
@@ -64,10 +84,14 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...pushrulesRoutes(parts),
     ...readMarkersRoutes({ receipts }),
     ...receiptsRoutes({ receipts }),
+    ...redactionRoutes({ rooms }),
     ...refreshRoutes(parts),
     ...registrationRoutes(parts),
     ...registrationTokensRoutes(parts),
     ...roomEventByTimestampRoutes({ reads }),
+    ...roomSendRoutes({ rooms }),
+    ...roomStateRoutes({ rooms }),
+    ...roomUpgradesRoutes({ rooms }),
     ...roomsRoutes({ reads }),
     ...supportRoutes(parts),
     ...syncRoutes({ sync, filters: accounts.filters }),

@@ -34,7 +34,6 @@ export {
   UNREAD,
   type Unread,
 } from './store/index.ts';
-export { stateMigrations } from './store/state-tables.ts';
 export { SyncSource, type SyncSourceDeps } from './sync-source.ts';
 export type {
   AccountSource,
