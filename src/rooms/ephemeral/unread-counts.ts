@@ -29,7 +29,8 @@ interface Entry {
   readonly ignored: ReadonlySet<UserId>;
 }
 
-const ENTRIES_MAX = 100_000;
+/** An LRU takes its memory at once, so these stay modest. */
+const ENTRIES_MAX = 20_000;
 /** Of more unread events than this in one room only the newest are counted. */
 const COUNTED_MAX = 20_000;
 const MEMBER_EVENTS_MAX = 200;

@@ -20,16 +20,6 @@ export class StateReader {
     this.#keys = keys;
   }
 
-  /** The nid of a state key for `eventNid`, or undefined where no event ever stood under it. */
-  async keyNid(tx: ReadTx, type: string, stateKey: string): Promise<number | undefined> {
-    return this.#keys.find(tx, type, stateKey);
-  }
-
-  /** The nid of the event under a key in a state. */
-  async eventNid(tx: ReadTx, root: number, keyNid: number): Promise<number | undefined> {
-    return this.#tree.get(tx, root, keyNid);
-  }
-
   /** The event under (type, state key) in a state, or undefined. */
   async event(tx: ReadTx, root: number, type: string, stateKey: string): Promise<StoredEvent | undefined> {
     const keyNid = await this.#keys.find(tx, type, stateKey);
@@ -53,14 +43,43 @@ export class StateReader {
     return stateKey === undefined ? undefined : this.event(tx, stored.stateBefore, type, stateKey);
   }
 
-  /** The history visibility of a state. A root names the same state for ever, so it is remembered. */
-  async historyVisibility(tx: ReadTx, root: number): Promise<HistoryVisibility> {
-    const known = this.#visibilities.get(root);
-    if (known !== undefined) return known;
-    const event = await this.event(tx, root, 'm.room.history_visibility', '');
-    const visibility = historyVisibilityOf(event?.event.content);
-    this.#visibilities.set(root, visibility);
-    return visibility;
+  /** The history visibilities of states by their roots. A root names the same state for ever, so they are remembered. */
+  async historyVisibilities(tx: ReadTx, roots: Iterable<number>): Promise<ReadonlyMap<number, HistoryVisibility>> {
+    const visibilities = new Map<number, HistoryVisibility>();
+    const missing: number[] = [];
+    for (const root of roots) {
+      const known = this.#visibilities.get(root);
+      if (known === undefined) missing.push(root);
+      else visibilities.set(root, known);
+    }
+    if (missing.length === 0) return visibilities;
+    const events = await this.eventsInStates(tx, missing, 'm.room.history_visibility', '');
+    for (const root of missing) {
+      const visibility = historyVisibilityOf(events.get(root)?.event.content);
+      visibilities.set(root, visibility);
+      this.#visibilities.set(root, visibility);
+    }
+    return visibilities;
+  }
+
+  /** The events under one (type, state key) in many states, by their roots; states without one are left out. */
+  async eventsInStates(
+    tx: ReadTx,
+    roots: readonly number[],
+    type: string,
+    stateKey: string,
+  ): Promise<ReadonlyMap<number, StoredEvent>> {
+    const found = new Map<number, StoredEvent>();
+    const keyNid = await this.#keys.find(tx, type, stateKey);
+    if (keyNid === undefined) return found;
+    const nids = await this.#tree.getInMany(tx, roots, keyNid);
+    const byNid = new Map<number, StoredEvent>();
+    for (const stored of await this.events.byNids(tx, [...new Set(nids.values())])) byNid.set(stored.nid, stored);
+    for (const [root, nid] of nids) {
+      const stored = byNid.get(nid);
+      if (stored !== undefined) found.set(root, stored);
+    }
+    return found;
   }
 
   /** The user's member event in a state, or undefined. */

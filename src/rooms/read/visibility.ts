@@ -22,8 +22,6 @@ export class RoomSight {
   readonly #userId: UserId;
   readonly #joinedUpTo: number;
   readonly #byRoot = new Map<number, StateSight>();
-  #memberKeyNid: number | undefined;
-  #isMemberKeyKnown = false;
 
   /** `standing`: what the user is to the room now. */
   constructor(states: StateReader, userId: UserId, standing: Standing) {
@@ -37,23 +35,12 @@ export class RoomSight {
     const wanted = new Set<number>();
     for (const { stateBefore } of events) if (!this.#byRoot.has(stateBefore)) wanted.add(stateBefore);
     if (wanted.size === 0) return;
-    if (!this.#isMemberKeyKnown) {
-      this.#memberKeyNid = await this.#states.keyNid(tx, 'm.room.member', this.#userId);
-      this.#isMemberKeyKnown = true;
-    }
-    const memberNids = new Map<number, number | undefined>();
-    for (const root of wanted) {
-      const nid =
-        this.#memberKeyNid === undefined ? undefined : await this.#states.eventNid(tx, root, this.#memberKeyNid);
-      memberNids.set(root, nid);
-    }
-    const memberships = await this.#memberships(tx, [...memberNids.values()]);
-    for (const [root, nid] of memberNids) {
-      const visibility = await this.#states.historyVisibility(tx, root);
-      this.#byRoot.set(root, {
-        visibility,
-        membership: (nid === undefined ? undefined : memberships.get(nid)) ?? 'leave',
-      });
+    const roots = [...wanted];
+    const visibilities = await this.#states.historyVisibilities(tx, roots);
+    const members = await this.#states.eventsInStates(tx, roots, 'm.room.member', this.#userId);
+    for (const root of roots) {
+      const visibility = visibilities.get(root) ?? 'shared';
+      this.#byRoot.set(root, { visibility, membership: membershipOf(members.get(root)?.event.content) });
     }
   }
 
@@ -89,13 +76,6 @@ export class RoomSight {
     const sight = this.#byRoot.get(stored.stateBefore);
     if (sight === undefined) throw new Error('load the events before asking about them');
     return sight;
-  }
-
-  async #memberships(tx: ReadTx, nids: readonly (number | undefined)[]): Promise<ReadonlyMap<number, Membership>> {
-    const distinct = new Set<number>();
-    for (const nid of nids) if (nid !== undefined) distinct.add(nid);
-    const events = await this.#states.events.byNids(tx, [...distinct]);
-    return new Map(events.map((stored) => [stored.nid, membershipOf(stored.event.content)]));
   }
 }
 

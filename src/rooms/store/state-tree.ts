@@ -50,6 +50,30 @@ export class StateTree {
     return undefined;
   }
 
+  /** The event under one key in many states: root -> event nid; states without one are left out. One query a level. */
+  async getInMany(tx: ReadTx, roots: Iterable<number>, keyNid: number): Promise<ReadonlyMap<number, number>> {
+    const found = new Map<number, number>();
+    let open: (readonly [root: number, nodeId: number])[] = [];
+    for (const root of roots) if (root !== EMPTY_STATE) open.push([root, root]);
+    for (let depth = 0; open.length > 0; depth++) {
+      const nodes = await this.#nodes(tx, new Set(open.map(([, nodeId]) => nodeId)));
+      const below: (readonly [root: number, nodeId: number])[] = [];
+      for (const [root, nodeId] of open) {
+        const node = nodes.get(nodeId);
+        if (node === undefined) continue;
+        if (node.kind === 'leaf') {
+          const eventNid = leafValue(node, keyNid);
+          if (eventNid !== undefined) found.set(root, eventNid);
+          continue;
+        }
+        const index = childIndex(node, slotOf(keyNid, depth));
+        if (index !== undefined) below.push([root, node.children[index] ?? EMPTY_STATE]);
+      }
+      open = below;
+    }
+    return found;
+  }
+
   /** All of a state, in no order: key nid -> event nid. One query a level. */
   async entries(tx: ReadTx, root: number): Promise<ReadonlyMap<number, number>> {
     const entries = new Map<number, number>();
