@@ -7,6 +7,7 @@ import { clientApiRoutes } from './client-api/index.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config/index.ts';
 import { controlSocket, startControl } from './control.ts';
+import { devicesMigrations, devicesStreams } from './devices/index.ts';
 import { databaseConfigOf, rateLimitsOf } from './homeserver-options.ts';
 import {
   type BoundAddress,
@@ -64,7 +65,13 @@ interface Common {
   readonly firstLocalUserIsAdmin: boolean;
 }
 
-const MIGRATIONS = joinMigrations(streamsMigrations, jobsMigrations, accountsMigrations, roomsMigrations);
+const MIGRATIONS = joinMigrations(
+  streamsMigrations,
+  jobsMigrations,
+  accountsMigrations,
+  devicesMigrations,
+  roomsMigrations,
+);
 
 const EXPIRED_EVERY_MS = 3_600_000;
 
@@ -142,7 +149,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
   const database = parts.use(
     await openDatabase(databaseConfigOf(config), MIGRATIONS, {
       clock,
-      streams: [...accountsStreams, eventsStream, receiptsStream],
+      streams: [...accountsStreams, ...devicesStreams, eventsStream, receiptsStream],
       log: logger.child({ part: 'storage' }),
     }),
   );
@@ -169,8 +176,17 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     }),
   );
 
-  const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey });
+  const log = logger.child({ part: 'devices' });
+  const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey, log });
   parts.use(roomParts.typing);
+  jobs.declare(
+    job({
+      name: 'devices.delete_expired',
+      payload: z.object({}),
+      everyMs: EXPIRED_EVERY_MS,
+      handle: () => roomParts.devices.deleteExpired(),
+    }),
+  );
 
   const opened = parts.move();
   return {

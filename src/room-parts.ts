@@ -2,6 +2,7 @@
 import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
+import { Devices, type DevicesLog } from './devices/index.ts';
 import type { Jobs } from './jobs/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
 import type { UserId } from './protocol/ids/index.ts';
@@ -19,6 +20,7 @@ export interface RoomPartsDeps {
   readonly jobs: Jobs;
   readonly accounts: Accounts;
   readonly signingKey: SigningKey;
+  readonly log: DevicesLog;
 }
 
 /** The rooms and what serves them to clients. */
@@ -28,11 +30,12 @@ export interface RoomParts {
   readonly typing: Typing;
   readonly streams: Streams;
   readonly sync: Sync;
+  readonly devices: Devices;
 }
 
 /** Makes the rooms and sync, and declares the jobs by which accounts reach rooms. */
 export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
-  const { config, clock, database, hub, jobs, accounts, signingKey } = deps;
+  const { config, clock, database, hub, jobs, accounts, signingKey, log } = deps;
   const ignoredUsers = (userId: UserId) => accounts.accountData.ignoredUsers(userId);
   const rooms = new Rooms({
     database,
@@ -67,12 +70,27 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     typing,
     summaries: new Summaries(),
   });
+  const devices = new Devices({
+    database,
+    hub,
+    clock,
+    serverName: accounts.serverName,
+    devices: accounts.devices,
+    rooms: {
+      async joinedRoomIds(tx, userId) {
+        const rows = await source.listRoomsOfUser(tx, userId);
+        return rows.filter((row) => row.membership === 'join').map((row) => row.room_id);
+      },
+    },
+    log,
+  });
   const sync = new Sync({
     database,
     hub,
     streams,
     clock,
     rooms: source,
+    devices,
     accounts: {
       ignoredUsers,
       accountDataBetween: (tx, userId, from, to) => accounts.accountData.changedBetweenIn(tx, userId, from, to),
@@ -88,5 +106,5 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     },
   };
   for (const declared of accounts.jobs(publisher)) jobs.declare(declared);
-  return { rooms, receipts, typing, streams, sync };
+  return { rooms, receipts, typing, streams, sync, devices };
 }

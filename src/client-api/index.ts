@@ -1,6 +1,7 @@
 /** Every route of the client-server API, file by file in alphabetical order. */
 import type { Accounts } from '../accounts/index.ts';
 import type { Config } from '../config/index.ts';
+import type { Devices } from '../devices/index.ts';
 import type { Route } from '../http/index.ts';
 import type { Receipts, Rooms, Typing } from '../rooms/index.ts';
 import type { Sync } from '../sync/index.ts';
@@ -15,6 +16,7 @@ import { eventContextRoutes } from './event_context.ts';
 import { filterRoutes } from './filter.ts';
 import { invitingRoutes } from './inviting.ts';
 import { joiningRoutes } from './joining.ts';
+import { keysRoutes } from './keys.ts';
 import { kickingRoutes } from './kicking.ts';
 import { knockingRoutes } from './knocking.ts';
 import { leavingRoutes } from './leaving.ts';
@@ -40,6 +42,7 @@ import { roomsRoutes } from './rooms.ts';
 import { supportRoutes } from './support.ts';
 import { syncRoutes } from './sync.ts';
 import { tagsRoutes } from './tags.ts';
+import { toDeviceRoutes } from './to_device.ts';
 import { typingRoutes } from './typing.ts';
 import { versionsRoutes } from './versions.ts';
 import { wellknownRoutes } from './wellknown.ts';
@@ -49,6 +52,7 @@ import { whoamiRoutes } from './whoami.ts';
 export interface ClientApiParts {
   readonly accounts: Accounts;
   readonly config: Config;
+  readonly devices: Devices;
   readonly rooms: Rooms;
   readonly receipts: Receipts;
   readonly typing: Typing;
@@ -72,6 +76,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...invitingRoutes({ rooms }),
     ...joiningRoutes({ rooms }),
     ...kickingRoutes({ rooms }),
+    ...keysRoutes(parts),
     ...knockingRoutes({ rooms }),
     ...leavingRoutes({ rooms }),
     ...listJoinedRoomsRoutes({ reads }),
@@ -96,6 +101,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...supportRoutes(parts),
     ...syncRoutes({ sync, filters: accounts.filters }),
     ...tagsRoutes(parts),
+    ...toDeviceRoutes(parts),
     ...typingRoutes({ reads, typing }),
     ...versionsRoutes(),
     ...wellknownRoutes(parts),

@@ -10,7 +10,7 @@ export {
   type UnreadRequest,
   type UnreadRoom,
 } from './ephemeral/index.ts';
-export type { MembershipNews, StreamNews } from './news.ts';
+export { MEMBERS, type MembershipNews, type StreamNews } from './news.ts';
 export {
   makeReading,
   type Reading,
@@ -34,6 +34,7 @@ export {
   UNREAD,
   type Unread,
 } from './store/index.ts';
+export type { MemberPosition } from './store/shared-rooms.ts';
 export { SyncSource, type SyncSourceDeps } from './sync-source.ts';
 export type {
   AccountSource,

@@ -13,6 +13,9 @@ export interface StreamNews {
   readonly position: number;
 }
 
+/** A part of the stream 'events', with its positions: member events. For those who need to know who shares a room with whom. */
+export const MEMBERS = 'members';
+
 /** Under `user:@id`: the user's membership in a room changed. */
 export interface MembershipNews {
   readonly roomId: RoomId;

@@ -14,6 +14,7 @@ import {
   type StateKeys,
   type StoredEvent,
 } from './store/index.ts';
+import { type MemberPosition, listJoinedAmong, listJoinedIn, listMovedAfter } from './store/shared-rooms.ts';
 import type { StateTree } from './store/state-tree.ts';
 
 /** What the source is made of; all of it belongs to the process. */
@@ -119,6 +120,25 @@ export class SyncSource {
       events.push(JSON.stringify(strippedState(inviter.event)));
     }
     return [...events, own];
+  }
+
+  /** Memberships in rooms as they are now, of those whose last member event is after a position. */
+  membersMovedAfter(tx: ReadTx, roomNids: readonly number[], position: number): Promise<readonly MemberPosition[]> {
+    return listMovedAfter(tx, roomNids, position);
+  }
+
+  /** Who is joined to any of some rooms. */
+  joinedIn(tx: ReadTx, roomNids: readonly number[]): Promise<readonly UserId[]> {
+    return listJoinedIn(tx, roomNids);
+  }
+
+  /** Which of some users are joined to which of some rooms. */
+  joinedAmong(
+    tx: ReadTx,
+    roomNids: readonly number[],
+    userIds: readonly UserId[],
+  ): Promise<readonly MemberPosition[]> {
+    return listJoinedAmong(tx, roomNids, userIds);
   }
 
   unreadCounts(tx: ReadTx, request: UnreadRequest): Promise<ReadonlyMap<number, UnreadRoom>> {

@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { UserId } from '../protocol/ids/index.ts';
+import { MEMBERS } from '../rooms/index.ts';
 import type { Database } from '../storage/index.ts';
 import type { Hub, Streams } from '../streams/index.ts';
+import type { SyncExtension } from './extension.ts';
 import type { OnlineUser } from './online-user.ts';
 import type { SyncRooms } from './ports.ts';
 import { RoomPositions } from './room-positions.ts';
@@ -10,7 +12,7 @@ import { Tracker } from './tracker.ts';
 /** Users whose rooms are kept in memory; those who sync come again and again. */
 const USERS_MAX = 10_000;
 /** The streams that are kept by user. */
-const USER_STREAMS = ['account_data'];
+const USER_STREAMS: readonly string[] = ['account_data'];
 
 /**
  * The users who sync: their rooms and who waits, kept up by hints, so that an event costs something only for those who
@@ -22,6 +24,7 @@ export class OnlineUsers {
   readonly #rooms: SyncRooms;
   readonly #hub: Hub;
   readonly #streams: Streams;
+  readonly #followed: readonly string[];
   readonly #users = new LRUCache<UserId, Tracker>({
     max: USERS_MAX,
     dispose: (tracker) => tracker.stop(),
@@ -33,11 +36,13 @@ export class OnlineUsers {
     readonly rooms: SyncRooms;
     readonly hub: Hub;
     readonly streams: Streams;
+    readonly extensions: readonly SyncExtension[];
   }) {
     this.#database = options.database;
     this.#rooms = options.rooms;
     this.#hub = options.hub;
     this.#streams = options.streams;
+    this.#followed = [...USER_STREAMS, ...options.extensions.flatMap((extension) => extension.streams)];
   }
 
   /** The user, with all rooms loaded. No query where the user is known. */
@@ -52,11 +57,15 @@ export class OnlineUsers {
     return (await loading).user;
   }
 
+  #current(stream: string): number {
+    return this.#streams.current(stream === MEMBERS ? 'events' : stream);
+  }
+
   async #load(userId: UserId): Promise<Tracker> {
     // Whatever is listened to is listened to before it is read, so that no change falls between the two.
     const tracker = new Tracker(userId, this.#hub, this.positions);
     try {
-      for (const stream of USER_STREAMS) tracker.user.note(stream, this.#streams.current(stream));
+      for (const stream of this.#followed) tracker.user.note(stream, this.#current(stream));
       const rows = await this.#database.read((tx) => this.#rooms.listRoomsOfUser(tx, userId));
       for (const row of rows) {
         const { room_id: roomId, room_nid: roomNid, membership, event_nid: eventNid, position, forgotten } = row;

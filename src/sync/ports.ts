@@ -1,6 +1,7 @@
 /** What sync asks of the rooms: satisfied by `rooms`, declared here so that the list of it can be read in one place. */
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import type {
+  MemberPosition,
   RoomMembershipRow,
   RoomRange,
   RoomSight,
@@ -30,6 +31,12 @@ export interface SyncRooms {
   stateEvent(tx: ReadTx, root: number, keyNid: number): Promise<number | undefined>;
   findStateKey(tx: ReadTx, type: string, stateKey: string): Promise<number | undefined>;
   stateKeyNames(tx: ReadTx, nids: readonly number[]): Promise<ReadonlyMap<number, StateKeyName>>;
+  /** Memberships in rooms as they are now, of those whose last member event is after a position. */
+  membersMovedAfter(tx: ReadTx, roomNids: readonly number[], position: number): Promise<readonly MemberPosition[]>;
+  /** Who is joined to any of some rooms. */
+  joinedIn(tx: ReadTx, roomNids: readonly number[]): Promise<readonly UserId[]>;
+  /** Which of some users are joined to which of some rooms. */
+  joinedAmong(tx: ReadTx, roomNids: readonly number[], userIds: readonly UserId[]): Promise<readonly MemberPosition[]>;
   /** A user's sight of a room. `isJoined`: known to be in it now; otherwise it is looked up. */
   sight(tx: ReadTx, userId: UserId, roomNid: number, isJoined: boolean): Promise<RoomSight>;
   /** Client events of one room as JSON, one each, without `room_id`. */

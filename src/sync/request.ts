@@ -3,7 +3,7 @@ import type { UserId } from '../protocol/ids/index.ts';
 import type { Viewer } from '../rooms/index.ts';
 import type { SyncToken } from '../streams/index.ts';
 import type { DeviceMembers } from './lazy-members.ts';
-import type { UserRoom } from './online-user.ts';
+import type { OnlineUser, UserRoom } from './online-user.ts';
 import type { RoomPositions } from './room-positions.ts';
 
 /** What a client asks for. */
@@ -21,6 +21,7 @@ export interface SyncQuery {
 /** One answer in the making: who asks, from where to where. */
 export interface SyncContext {
   readonly viewer: Viewer;
+  readonly user: OnlineUser;
   readonly query: SyncQuery;
   readonly since: SyncToken | undefined;
   readonly to: SyncToken;

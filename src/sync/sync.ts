@@ -1,10 +1,15 @@
 import type { Clock } from '../clock.ts';
+import type { Devices } from '../devices/index.ts';
 import { invalidParam } from '../protocol/errors.ts';
 import { matchesEvent } from '../protocol/filter/index.ts';
+import type { UserId } from '../protocol/ids/index.ts';
 import type { Viewer } from '../rooms/index.ts';
 import type { Database, ReadTx } from '../storage/index.ts';
 import { encodeSyncToken, type Hub, parseSyncToken, type Streams, type SyncToken } from '../streams/index.ts';
 import { accountDataEvents, type SyncAccounts } from './account-data.ts';
+import { type DeviceListChanges, deviceListChanges } from './device-lists.ts';
+import { encryptionExtensions } from './encryption.ts';
+import type { SyncExtension } from './extension.ts';
 import { LazyMembers } from './lazy-members.ts';
 import type { OnlineUser } from './online-user.ts';
 import { OnlineUsers } from './online-users.ts';
@@ -20,6 +25,7 @@ export interface SyncOptions {
   readonly streams: Streams;
   readonly rooms: SyncRooms;
   readonly accounts: SyncAccounts;
+  readonly devices: Devices;
   readonly clock: Clock;
 }
 
@@ -30,11 +36,13 @@ export interface SyncOptions {
 export class Sync {
   readonly #options: SyncOptions;
   readonly #users: OnlineUsers;
+  readonly #extensions: readonly SyncExtension[];
   readonly #members = new LazyMembers();
 
   constructor(options: SyncOptions) {
     this.#options = options;
-    this.#users = new OnlineUsers(options);
+    this.#extensions = encryptionExtensions(options.devices, options.rooms);
+    this.#users = new OnlineUsers({ ...options, extensions: this.#extensions });
   }
 
   /**
@@ -47,13 +55,14 @@ export class Sync {
     if (query.since !== undefined && since === undefined) throw invalidParam('since is not a token of this server');
     const deadline = this.#options.clock.now() + query.timeoutMs;
     const user = await this.#users.get(viewer.userId);
+    if (since !== undefined) await this.#confirm(user, viewer, since);
     for (;;) {
       const seen = user.news;
       const to = this.#now();
       const answer = await this.#answer(user, viewer, query, since, to);
       const restMs = deadline - this.#options.clock.now();
       if (answer !== undefined) return answer;
-      if (restMs <= 0 || signal.aborted) return `{"next_batch":"${encodeSyncToken(to)}"}`;
+      if (restMs <= 0 || signal.aborted) return joinAnswer(to, await this.#always(viewer));
       await user.waitForNews(seen, restMs, signal);
     }
   }
@@ -67,16 +76,19 @@ export class Sync {
     to: SyncToken,
   ): Promise<string | undefined> {
     const isForced = since === undefined || query.fullState;
-    if (!isForced && !hasNews(user, since)) return undefined;
+    const isExtended = since !== undefined && this.#extensions.some((one) => one.hasNews(user, viewer, since));
+    if (!isForced && !isExtended && !hasNews(user, since)) return undefined;
     // Taken without waiting in between: rooms and positions are of one moment.
     const skeleton =
       since === undefined
         ? initialSkeleton(user, query.filter)
         : incrementalSkeleton(user, query.filter, this.#users.positions, since, query.fullState);
     const joined = [...user.rooms.values()].filter((room) => room.membership === 'join');
-    if (!isForced && isEmpty(skeleton) && user.newest('account_data') <= since.accountData) return undefined;
+    const isIdle = !isExtended && isEmpty(skeleton) && user.newest('account_data') <= (since?.accountData ?? 0);
+    if (!isForced && isIdle) return undefined;
     const context: SyncContext = {
       viewer,
+      user,
       query,
       since,
       to,
@@ -85,22 +97,60 @@ export class Sync {
       rooms: joined,
       positions: this.#users.positions,
     };
-    return this.#options.database.read((tx) => this.#hydrate(tx, context, skeleton, isForced));
+    const always = await this.#always(viewer);
+    return this.#options.database.read((tx) => this.#hydrate(tx, context, skeleton, always));
   }
 
-  async #hydrate(tx: ReadTx, context: SyncContext, skeleton: Skeleton, isForced: boolean): Promise<string | undefined> {
+  async #hydrate(
+    tx: ReadTx,
+    context: SyncContext,
+    skeleton: Skeleton,
+    always: readonly string[],
+  ): Promise<string | undefined> {
     const { rooms, accounts } = this.#options;
-    const { query, to } = context;
+    const { query, since } = context;
+    const isForced = since === undefined || query.fullState;
     const accountData = await accountDataEvents(tx, accounts, context);
     const global = accountData.global.filter(({ type }) => matchesEvent(query.filter.accountData, type, undefined));
     const section = await roomsSection(tx, rooms, context, skeleton, accountData.byRoom);
-    if (!isForced && section.json === '' && global.length === 0) return undefined;
-    const nextBatch = encodeSyncToken(to);
-    context.members.tell(nextBatch, section.told);
-    let json = `{"next_batch":"${nextBatch}"`;
-    if (global.length > 0) json += `,"account_data":{"events":[${global.map((event) => event.json).join(',')}]}`;
-    if (section.json !== '') json += `,"rooms":${section.json}`;
-    return `${json}}`;
+    const extended: string[] = [];
+    let { to } = context;
+    for (const extension of this.#extensions) {
+      const { members, upTo } = await extension.produce(tx, context);
+      extended.push(...members);
+      if (upTo !== undefined) to = { ...to, ...upTo };
+    }
+    if (!isForced && section.json === '' && global.length + extended.length === 0) return undefined;
+    context.members.tell(encodeSyncToken(to), section.told);
+    const parts = [...extended, ...always];
+    if (global.length > 0) parts.push(`"account_data":{"events":[${global.map((event) => event.json).join(',')}]}`);
+    if (section.json !== '') parts.push(`"rooms":${section.json}`);
+    return joinAnswer(to, parts);
+  }
+
+  async #confirm(user: OnlineUser, viewer: Viewer, since: SyncToken): Promise<void> {
+    for (const extension of this.#extensions) await extension.confirm?.(user, viewer, since);
+  }
+
+  /** What every answer has. */
+  async #always(viewer: Viewer): Promise<readonly string[]> {
+    const parts: string[] = [];
+    for (const extension of this.#extensions) parts.push(...((await extension.always?.(viewer)) ?? []));
+    return parts;
+  }
+
+  /**
+   * Whose devices a user must look at again after one token up to another, and whose no more.
+   * Spec: client-server-api/#get_matrixclientv3keyschanges
+   * @throws M_INVALID_PARAM for a token that isn't one of ours
+   */
+  async deviceListChanges(userId: UserId, from: string, to: string): Promise<DeviceListChanges> {
+    const range = { from: parseSyncToken(from), to: parseSyncToken(to) };
+    if (range.from === undefined || range.to === undefined) throw invalidParam('from and to must be tokens of /sync');
+    const bounds = { from: range.from, to: range.to };
+    const { database, rooms, devices } = this.#options;
+    const user = await this.#users.get(userId);
+    return database.read((tx) => deviceListChanges(tx, rooms, devices.lists, user, bounds));
   }
 
   #now(): SyncToken {
@@ -111,11 +161,15 @@ export class Sync {
       receipts: streams.current('receipts'),
       typing: streams.current('typing'),
       presence: 0,
-      toDevice: 0,
-      deviceLists: 0,
+      toDevice: streams.current('to_device'),
+      deviceLists: streams.current('device_lists'),
       profiles: 0,
     };
   }
+}
+
+function joinAnswer(to: SyncToken, parts: readonly string[]): string {
+  return `{${[`"next_batch":"${encodeSyncToken(to)}"`, ...parts].join(',')}}`;
 }
 
 /** Whether anything at all may have happened: four numbers, no query. */

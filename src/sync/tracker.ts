@@ -1,5 +1,5 @@
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
-import type { MembershipNews, StreamNews } from '../rooms/index.ts';
+import { MEMBERS, type MembershipNews, type StreamNews } from '../rooms/index.ts';
 import type { Hub } from '../streams/index.ts';
 import { OnlineUser } from './online-user.ts';
 import { isRoomStream, type RoomPositions, type RoomStream } from './room-positions.ts';
@@ -30,6 +30,7 @@ export class Tracker {
     if (known !== undefined && known.position > position) return;
     this.user.rooms.set(roomId, { roomId, roomNid, membership, eventNid, position, forgotten });
     this.noteRoom('events', roomId, position);
+    this.user.note(MEMBERS, position);
     if (membership === 'join') this.#follow(roomId);
     else this.#leave(roomId);
   }

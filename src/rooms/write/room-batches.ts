@@ -3,7 +3,7 @@ import { type ServerName, serverNameOf } from '../../protocol/ids/index.ts';
 import { StorageUnavailableError } from '../../storage/errors.ts';
 import type { Database, WriteTx } from '../../storage/types.ts';
 import type { Hub } from '../../streams/index.ts';
-import type { MembershipNews, StreamNews } from '../news.ts';
+import { MEMBERS, type MembershipNews, type StreamNews } from '../news.ts';
 import type { StoredEvent } from '../store/index.ts';
 import type { HotRoom } from './hot-room.ts';
 import type { HotRooms } from './hot-rooms.ts';
@@ -117,6 +117,10 @@ export class RoomBatches {
     }
     const position = stored.at(-1)?.position;
     if (position === undefined) return;
+    if (batch.events.some(({ member }) => member !== undefined)) {
+      const moved: StreamNews = { stream: MEMBERS, position };
+      hub.wake([`room:${roomId}`], moved);
+    }
     const news: StreamNews = { stream: 'events', position };
     hub.wake([`room:${roomId}`, 'stream:events'], news);
   }

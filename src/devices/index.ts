@@ -1,0 +1,82 @@
+/** Devices and encryption: keys, signatures, messages to devices, backups of keys. What is encrypted we never see. */
+import type { Devices as AccountDevices } from '../accounts/index.ts';
+import type { Clock } from '../clock.ts';
+import type { ServerName, UserId } from '../protocol/ids/index.ts';
+import type { Database, StreamDeclaration, WriteTx } from '../storage/index.ts';
+import { type Hub, stream } from '../streams/index.ts';
+import { DeviceLists } from './device-lists.ts';
+import { Identities } from './identities.ts';
+import { Keys } from './keys.ts';
+import { OneTimeKeys } from './one-time-keys.ts';
+import type { DeviceRooms, DevicesLog } from './ports.ts';
+import { deleteSignaturesBy, deleteSignaturesOn } from './store/cross-signing-keys.ts';
+import { deleteDeviceKeys, findDeviceKeys } from './store/device-keys.ts';
+import { lastDeviceListPosition } from './store/device-list-changes.ts';
+import { deleteMessagesOf } from './store/to-device-messages.ts';
+import { firstToDevicePosition, ToDevice } from './to-device.ts';
+
+export type { ClaimedKeys, KeyQuery, Keys, KeyUpload, QueriedKeys } from './keys.ts';
+export type { Claim, KeyCounts } from './one-time-keys.ts';
+export type { DeviceRooms, DevicesLog } from './ports.ts';
+export { devicesMigrations } from './store/migrations.ts';
+export { type ToDevice, type ToDeviceMessages, toDeviceStream } from './to-device.ts';
+
+/** The durable streams of devices. */
+export const devicesStreams: readonly StreamDeclaration[] = [
+  stream({ name: 'device_lists', lane: 'main', load: lastDeviceListPosition }),
+  stream({ name: 'to_device', lane: 'main', load: firstToDevicePosition }),
+];
+
+export interface DevicesOptions {
+  readonly database: Database;
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly serverName: ServerName;
+  readonly devices: AccountDevices;
+  readonly rooms: DeviceRooms;
+  readonly log: DevicesLog;
+}
+
+/** The face of this domain. */
+export class Devices {
+  readonly keys: Keys;
+  readonly oneTimeKeys: OneTimeKeys;
+  readonly lists: DeviceLists;
+  readonly toDevice: ToDevice;
+
+  constructor(options: DevicesOptions) {
+    const { database, hub, devices, rooms, serverName, clock, log } = options;
+    this.lists = new DeviceLists(hub, rooms);
+    this.oneTimeKeys = new OneTimeKeys(database);
+    this.toDevice = new ToDevice({ database, hub, devices, serverName, clock, log });
+    const { lists, oneTimeKeys } = this;
+    const identities = new Identities(database, devices);
+    lists.onChanged((userId) => identities.forget(userId));
+    this.keys = new Keys({ database, devices, lists, oneTimeKeys, identities, serverName });
+    devices.onDeleted((tx, userId, deviceIds) => this.#delete(tx, userId, deviceIds));
+    devices.onChanged(async (tx, userId, deviceId) => {
+      // A device without keys is nothing to others, whatever its name.
+      if ((await findDeviceKeys(tx, userId, deviceId)) !== undefined) await lists.noteChange(tx, userId);
+    });
+  }
+
+  /** Deletes what has expired. To be called now and then, such as once an hour. */
+  async deleteExpired(): Promise<void> {
+    await this.toDevice.deleteExpired();
+  }
+
+  /** Devices are gone: nothing of theirs stays. */
+  async #delete(tx: WriteTx, userId: UserId, deviceIds: readonly string[]): Promise<void> {
+    const hadKeys = await deleteDeviceKeys(tx, userId, deviceIds);
+    await this.oneTimeKeys.delete(tx, userId, deviceIds);
+    await deleteMessagesOf(tx, userId, deviceIds);
+    if (!hadKeys) return;
+    await deleteSignaturesOn(tx, userId, deviceIds);
+    await deleteSignaturesBy(
+      tx,
+      userId,
+      deviceIds.map((deviceId) => `ed25519:${deviceId}`),
+    );
+    await this.lists.noteChange(tx, userId);
+  }
+}

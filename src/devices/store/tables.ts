@@ -1,0 +1,139 @@
+/** The tables of devices: keys, messages to devices, backups. Their creation is in migrations.ts. */
+import type { UserId } from '../../protocol/ids/index.ts';
+
+/** Identity keys of devices, as they were uploaded. */
+export interface DeviceKeysTable {
+  readonly user_id: UserId;
+  readonly device_id: string;
+  /** Canonical JSON, with its owner's signatures only. */
+  readonly json: string;
+}
+
+/** One-time keys. Of those that were claimed the last ones stay, so that none that is uploaded again goes out again. */
+export interface OneTimeKeysTable {
+  readonly user_id: UserId;
+  readonly device_id: string;
+  readonly algorithm: string;
+  readonly is_claimed: number;
+  /** The order in which a device's keys were uploaded; they go out in this order. */
+  readonly sequence: number;
+  readonly key_id: string;
+  /** Canonical JSON: a string or an object. */
+  readonly json: string;
+}
+
+export interface FallbackKeysTable {
+  readonly user_id: UserId;
+  readonly device_id: string;
+  readonly algorithm: string;
+  readonly key_id: string;
+  readonly json: string;
+  readonly is_used: number;
+}
+
+export type CrossSigningUsage = 'master' | 'self_signing' | 'user_signing';
+
+export interface CrossSigningKeysTable {
+  readonly user_id: UserId;
+  readonly usage: CrossSigningUsage;
+  /** Unpadded base64. */
+  readonly public_key: string;
+  /** Canonical JSON as it was uploaded, with its owner's signatures only. */
+  readonly json: string;
+}
+
+/** Signatures that were uploaded for a device's keys or for a cross-signing key. */
+export interface KeySignaturesTable {
+  readonly signer: UserId;
+  /** `ed25519:…`. */
+  readonly signing_key: string;
+  readonly target_user: UserId;
+  /** A device id or a public key. */
+  readonly target: string;
+  readonly signature: string;
+}
+
+/** The last change of each user's keys: one row a user, however often they change. */
+export interface DeviceListChangesTable {
+  readonly user_id: UserId;
+  /** '': for whoever shares a room with the user; otherwise the one whose own signature it is. */
+  readonly seen_by: UserId | '';
+  /** In the stream 'device_lists'. */
+  readonly position: number;
+}
+
+export interface ToDeviceMessagesTable {
+  readonly user_id: UserId;
+  readonly device_id: string;
+  /** In the stream 'to_device'. A request sends at most one message to a device. */
+  readonly position: number;
+  /** The event as JSON. */
+  readonly json: string;
+}
+
+/** Requests to send to devices that were done, so that the same one again does nothing. */
+export interface ToDeviceTransactionsTable {
+  readonly user_id: UserId;
+  /** '' for tokens without a device. */
+  readonly device_id: string;
+  /** `eventType\0txnId`. */
+  readonly txn: string;
+  readonly created_ts: number;
+}
+
+/** Positions of streams whose rows are deleted: no position up to here is ever given out again. */
+export interface StreamReservationsTable {
+  readonly stream: string;
+  readonly position: number;
+}
+
+export interface KeyBackupsTable {
+  readonly user_id: UserId;
+  readonly version: number;
+  readonly algorithm: string;
+  /** JSON object. */
+  readonly auth_data: string;
+  /** Goes up with each change of the backup's keys. */
+  readonly etag: number;
+  /** How many keys it holds. */
+  readonly session_count: number;
+  /** 1: deleted; only the newest version stays as such a row, so that its number doesn't come again. */
+  readonly is_deleted: number;
+}
+
+export interface KeyBackupSessionsTable {
+  readonly user_id: UserId;
+  readonly version: number;
+  readonly room_id: string;
+  readonly session_id: string;
+  readonly is_verified: number;
+  readonly first_message_index: number;
+  readonly forwarded_count: number;
+  /** All of it as JSON. */
+  readonly json: string;
+}
+
+/** A user's dehydrated device: it has keys and gets messages like others, but nobody is logged in on it. */
+export interface DehydratedDevicesTable {
+  readonly user_id: UserId;
+  readonly device_id: string;
+  /** JSON object. */
+  readonly device_data: string;
+}
+
+declare module '../../storage/tables.ts' {
+  interface Tables {
+    device_keys: DeviceKeysTable;
+    one_time_keys: OneTimeKeysTable;
+    fallback_keys: FallbackKeysTable;
+    cross_signing_keys: CrossSigningKeysTable;
+    key_signatures: KeySignaturesTable;
+    device_list_changes: DeviceListChangesTable;
+    to_device_messages: ToDeviceMessagesTable;
+    to_device_transactions: ToDeviceTransactionsTable;
+    stream_reservations: StreamReservationsTable;
+    key_backups: KeyBackupsTable;
+    key_backup_sessions: KeyBackupSessionsTable;
+    dehydrated_devices: DehydratedDevicesTable;
+  }
+}
