@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { ServerProcess } from '../../src/testing/server-process.ts';
+import { TestServer } from '../../src/testing/test-server.ts';
 
 const ROUNDS = Number(process.env.INGLENOOK_KILL_ROUNDS ?? 20);
 const SENDS = 1000;
@@ -41,16 +41,6 @@ const send = (baseUrl: string, roomId: string, sender: Sender, txnId: string) =>
     },
   );
 
-async function register(baseUrl: string, username: string): Promise<Sender> {
-  const { body } = await call(baseUrl, 'POST', '/_matrix/client/v3/register', undefined, {
-    username,
-    password: 'password',
-    auth: { type: 'm.login.dummy' },
-  });
-  assert.ok(typeof body.access_token === 'string', JSON.stringify(body));
-  return { token: body.access_token };
-}
-
 /** All message events of a room: event id -> body. */
 async function messages(baseUrl: string, roomId: string, { token }: Sender): Promise<Map<string, string>> {
   const found = new Map<string, string>();
@@ -75,10 +65,13 @@ describe('kill -9', () => {
   it(`loses nothing that was answered, ${ROUNDS} times in the middle of ${SENDS} sends`, {
     timeout: 600_000,
   }, async (t) => {
-    await using server = await ServerProcess.start();
+    await using server = await TestServer.start();
     const { baseUrl } = server;
     const senders: Sender[] = [];
-    for (let index = 0; index < SENDERS; index++) senders.push(await register(baseUrl, `sender${index}`));
+    for (let index = 0; index < SENDERS; index++) {
+      const { accessToken } = await server.register(`sender${index}`);
+      senders.push({ token: accessToken });
+    }
     const [owner] = senders;
     assert.ok(owner);
     const created = await call(baseUrl, 'POST', '/_matrix/client/v3/createRoom', owner.token, {
@@ -106,10 +99,12 @@ describe('kill -9', () => {
         const answer = await send(baseUrl, roomId, sender, txnId).catch(() => undefined);
         if (answer?.status === 200) acknowledged.push({ sender, txnId, eventId: String(answer.body.event_id) });
       });
-      await sleep(15 + round * 12);
+      // Each round a little later in the thousand.
+      const killAt = 10 + round * Math.floor((SENDS - 100) / ROUNDS);
+      while (acknowledged.length - before < killAt) await sleep(1);
       await server.kill();
       await Promise.all(sends);
-      await server.launch();
+      await server.restart();
       t.diagnostic(`round ${round}: ${acknowledged.length - before} of ${SENDS} were answered`);
     }
 
@@ -125,7 +120,7 @@ describe('kill -9', () => {
     assert.equal((await messages(baseUrl, roomId, owner)).size, found.size, 'the resends made no new events');
 
     await server.kill();
-    using database = openDatabase(path.join(server.dataFolder, 'inglenook.db'));
+    using database = openDatabase(path.join(server.folder, 'inglenook.db'));
     assert.deepEqual(database.check(), [{ integrity_check: 'ok' }]);
   });
 });
