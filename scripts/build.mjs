@@ -17,7 +17,12 @@ const BUNDLED = new Set(['zod', 'kysely', 'lru-cache', 'find-my-way', 'commander
 const packages = Object.keys(manifest.dependencies).filter((name) => !BUNDLED.has(name));
 
 const bundle = await rolldown({
-  input: path.join(ROOT, 'src/main.ts'),
+  // Worker threads are files of their own, beside the code that starts them.
+  input: {
+    main: path.join(ROOT, 'src/main.ts'),
+    'checkpoint-thread': path.join(ROOT, 'src/storage/sqlite/checkpoint-thread.ts'),
+    'aside-thread': path.join(ROOT, 'src/storage/sqlite/aside-thread.ts'),
+  },
   cwd: ROOT,
   platform: 'node',
   external: (id) => packages.some((name) => id === name || id.startsWith(`${name}/`)),

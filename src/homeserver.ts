@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { Accounts, accountsMigrations, accountsStreams } from './accounts/index.ts';
 import { adminRegisterRoutes } from './admin-api/register.ts';
 import { clientApiRoutes } from './client-api/index.ts';
+import { type ClientParts, clientMigrations, makeClientParts } from './client-parts.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config/index.ts';
 import { controlSocket, startControl } from './control.ts';
@@ -48,7 +49,7 @@ export interface Homeserver extends AsyncDisposable {
 }
 
 /** The parts below HTTP: what commands of the CLI work on when no server runs. */
-export interface Domains extends RoomParts, AsyncDisposable {
+export interface Domains extends RoomParts, ClientParts {
   readonly accounts: Accounts;
   /** Checks that the database answers. */
   checkHealth(): Promise<unknown>;
@@ -71,6 +72,7 @@ const MIGRATIONS = joinMigrations(
   accountsMigrations,
   devicesMigrations,
   roomsMigrations,
+  clientMigrations,
 );
 
 const EXPIRED_EVERY_MS = 3_600_000;
@@ -84,6 +86,7 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
 
   const domains = parts.use(await openDomainsWith(common));
   parts.use(await domains.startJobs());
+  domains.startFollowing();
 
   const { accounts } = domains;
   const routes: readonly Route[] = [
@@ -188,10 +191,15 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     }),
   );
 
+  const clientParts = parts.use(
+    makeClientParts({ config, clock, logger, database, hub, jobs, accounts, ...roomParts }),
+  );
+
   const opened = parts.move();
   return {
     accounts,
     ...roomParts,
+    ...clientParts,
     checkHealth: () => database.read(async (tx) => tx.db.selectFrom('jobs').select('name').limit(1).execute()),
     startJobs: () => jobs.start(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -4,6 +4,7 @@ import type { Config } from '../config/index.ts';
 import type { Devices } from '../devices/index.ts';
 import type { Route } from '../http/index.ts';
 import type { Receipts, Rooms, Typing } from '../rooms/index.ts';
+import type { Search } from '../search/index.ts';
 import type { Sync } from '../sync/index.ts';
 import { accountDeactivationRoutes } from './account_deactivation.ts';
 import { accountDataRoutes } from './account-data.ts';
@@ -39,6 +40,7 @@ import { roomSendRoutes } from './room_send.ts';
 import { roomStateRoutes } from './room_state.ts';
 import { roomUpgradesRoutes } from './room_upgrades.ts';
 import { roomsRoutes } from './rooms.ts';
+import { searchRoutes } from './search.ts';
 import { supportRoutes } from './support.ts';
 import { syncRoutes } from './sync.ts';
 import { tagsRoutes } from './tags.ts';
@@ -50,6 +52,7 @@ import { whoamiRoutes } from './whoami.ts';
 
 /** The domains that the client-server API is made of. */
 export interface ClientApiParts {
+  readonly search: Search;
   readonly accounts: Accounts;
   readonly config: Config;
   readonly devices: Devices;
@@ -98,6 +101,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...roomStateRoutes({ rooms }),
     ...roomUpgradesRoutes({ rooms }),
     ...roomsRoutes({ reads }),
+    ...searchRoutes(parts),
     ...supportRoutes(parts),
     ...syncRoutes({ sync, filters: accounts.filters }),
     ...tagsRoutes(parts),

@@ -15,9 +15,10 @@ export {
   makeReading,
   type Reading,
   RoomReads,
-  type RoomSight,
+  RoomSight,
   type RoomSummary,
   Summaries,
+  standingOf,
   type Viewer,
 } from './read/index.ts';
 export { Rooms, type RoomsDeps } from './rooms.ts';
@@ -25,6 +26,7 @@ export type { RoomSnapshot, StateReference, StateView } from './snapshot.ts';
 export {
   EventReader,
   eventsStream,
+  listRoomsOfUser,
   type Membership,
   type RoomMembershipRow,
   type RoomRange,

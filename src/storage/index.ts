@@ -5,6 +5,7 @@ export { type CompiledOnce, compiledOnce } from './compiled-once.ts';
 export { isUniqueViolation, StorageMisuseError, StorageRefusedError, StorageUnavailableError } from './errors.ts';
 export { joinMigrations } from './migrations.ts';
 export { clustered, idColumn, idList, textList } from './schema.ts';
+export { createTokenIndex, type TokenEntry, TokenIndex, type TokenPhrase, type TokenQuery } from './search.ts';
 export type { Tables } from './tables.ts';
 export type {
   Database,

@@ -41,6 +41,11 @@ export interface Database extends AsyncDisposable {
    * @throws StorageUnavailableError when the disk is full, the device fails, the server is away or the queue is too long
    */
   write<T>(lane: Lane, work: (tx: WriteTx) => Promise<T>): Promise<T>;
+  /**
+   * Runs one statement that may take long (search, exports) on the newest committed state: on SQLite in a worker thread, so
+   * that nobody else waits for it. The text is of this dialect: for helpers in storage/.
+   */
+  readAside(text: string, parameters: readonly unknown[]): Promise<readonly unknown[]>;
   /** Writes a consistent copy to `path` while running (SQLite only; on PostgreSQL use pg_dump). */
   backup(path: string): Promise<void>;
   /** Problems found by the engine's own integrity check; an empty list is a clean bill. */

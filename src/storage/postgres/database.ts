@@ -82,6 +82,10 @@ export class PostgresDatabase implements Database {
     return this.#writer.write(work);
   }
 
+  readAside(text: string, parameters: readonly unknown[]): Promise<readonly unknown[]> {
+    return this.read(async (tx) => (await (tx as PostgresReadTx).execute(text, parameters)).rows);
+  }
+
   async backup(): Promise<void> {
     throw new StorageMisuseError('a PostgreSQL database is backed up with pg_dump');
   }

@@ -4,6 +4,7 @@ import { migrate } from '../migrations.ts';
 import { Positions } from '../positions.ts';
 import type { Database, DatabaseDeps, Lane, Migrations, ReadTx, SqliteConfig, WriteTx } from '../types.ts';
 import { Writer } from '../writer.ts';
+import { AsideReads } from './aside.ts';
 import { builders } from './builders.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { SqliteConnection } from './connection.ts';
@@ -22,6 +23,7 @@ export class SqliteDatabase implements Database {
   readonly #snapshots: Snapshots;
   readonly #writer: Writer;
   readonly #checkpointer: Checkpointer;
+  readonly #aside: AsideReads;
   #isClosed = false;
 
   /**
@@ -58,6 +60,7 @@ export class SqliteDatabase implements Database {
     this.#lock = lock;
     this.#connection = connection;
     this.#snapshots = snapshots;
+    this.#aside = new AsideReads(config.path);
     this.#checkpointer = new Checkpointer(config.path, connection, deps.log);
     const lane = new SqliteLane(connection, snapshots, this.positions, () => this.#checkpointer.committed());
     this.#writer = new Writer(lane, this.positions, deps.log);
@@ -77,6 +80,10 @@ export class SqliteDatabase implements Database {
 
   write<T>(_lane: Lane, work: (tx: WriteTx) => Promise<T>): Promise<T> {
     return this.#writer.write(work);
+  }
+
+  readAside(text: string, parameters: readonly unknown[]): Promise<readonly unknown[]> {
+    return this.#aside.read(text, parameters);
   }
 
   async backup(path: string): Promise<void> {
@@ -106,6 +113,7 @@ export class SqliteDatabase implements Database {
     if (this.#isClosed) return;
     await this.#writer.close();
     this.#isClosed = true;
+    await this.#aside.close();
     await this.#checkpointer.close();
     this.#snapshots.close();
     this.#connection.close();

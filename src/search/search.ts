@@ -1,0 +1,199 @@
+import { acceptsEverything, matchesRoom, matchesRoomEvent, type RoomEventFilter } from '../protocol/filter/index.ts';
+import type { UserId } from '../protocol/ids/index.ts';
+import { listRoomsOfUser, type Reading, RoomSight, type StoredEvent, standingOf, type Viewer } from '../rooms/index.ts';
+import type { ReadTx, TokenQuery } from '../storage/index.ts';
+import { keyLabel, roomLabel, type SearchIndexer } from './indexer.ts';
+import { rankOf } from './rank.ts';
+import { SEARCH_KEYS, type SearchKey } from './searchable.ts';
+import { documentsAt, type SearchDocument } from './store.ts';
+import { phrasesOf, type SearchPhrase } from './tokens.ts';
+
+/** What somebody looks for in rooms. */
+export interface SearchRequest {
+  readonly viewer: Viewer;
+  readonly term: string;
+  /** Without any: everywhere. */
+  readonly keys: readonly SearchKey[];
+  readonly filter: RoomEventFilter;
+  readonly order: 'recent' | 'rank';
+  readonly limit: number;
+  /** Where the page before this one ended. */
+  readonly from: string | undefined;
+}
+
+/** An event that was found. */
+export interface SearchHit {
+  readonly stored: StoredEvent;
+  /** The event that has the text: the last edit, or the event itself. */
+  readonly rank: number;
+  readonly sight: RoomSight;
+}
+
+/** A page of what was found. */
+export interface SearchPage {
+  readonly hits: readonly SearchHit[];
+  /** How many events match, seen or not: an estimate. */
+  readonly count: number;
+  /** The stretches of text that were looked for. */
+  readonly highlights: readonly string[];
+  /** For the next page; undefined where there is nothing more. */
+  readonly next: string | undefined;
+}
+
+/** Rooms are part of the index's query up to this many; beyond that what it finds is sorted out afterwards. */
+const ROOMS_IN_QUERY_MAX = 64;
+const BATCH = 200;
+/** Of one request no more matches than this are looked at. */
+const SCANNED_MAX = 5_000;
+/** The best of so many of the newest matches come first. */
+const RANKED_MAX = 500;
+const COUNT_MAX = 10_000;
+const PHRASES_MAX = 20;
+const NOTHING: SearchPage = { hits: [], count: 0, highlights: [], next: undefined };
+
+/** Searches the messages, names and topics of a user's rooms. Spec: client-server-api/#server-side-search */
+export class Search {
+  readonly #reading: Reading;
+  readonly #indexer: SearchIndexer;
+
+  constructor(reading: Reading, indexer: SearchIndexer) {
+    this.#reading = reading;
+    this.#indexer = indexer;
+  }
+
+  /** A page of events that match the whole term, as far as the viewer may see them. */
+  async find(request: SearchRequest): Promise<SearchPage> {
+    const phrases = phrasesOf(request.term).slice(0, PHRASES_MAX);
+    if (phrases.length === 0) return NOTHING;
+    const rooms = await this.#roomsOf(request.viewer.userId, request.filter);
+    if (rooms.size === 0) return NOTHING;
+    const { database } = this.#reading;
+    const query = queryOf(phrases, request.keys, rooms);
+    const count = this.#indexer.index.count(database, { ...query, limit: COUNT_MAX });
+    const page = await (request.order === 'recent'
+      ? this.#recent(request, query, rooms)
+      : this.#ranked(request, query, rooms, phrases));
+    return { ...page, count: Math.max(await count, page.hits.length), highlights: phrases.map(({ text }) => text) };
+  }
+
+  /** The rooms to search, by nid: those the user is in, and those left that the filter names. */
+  async #roomsOf(userId: UserId, filter: RoomEventFilter): Promise<ReadonlyMap<number, 'join' | 'left'>> {
+    const rows = await this.#reading.database.read((tx) => listRoomsOfUser(tx, userId));
+    const rooms = new Map<number, 'join' | 'left'>();
+    for (const row of rows) {
+      if (!matchesRoom(filter, row.room_id)) continue;
+      if (row.membership === 'join') rooms.set(row.room_nid, 'join');
+      else if (row.forgotten === 0 && filter.rooms !== undefined) rooms.set(row.room_nid, 'left');
+    }
+    return rooms;
+  }
+
+  async #recent(request: SearchRequest, query: BaseQuery, rooms: Rooms): Promise<Pick<SearchPage, 'hits' | 'next'>> {
+    const sights = new Map<number, RoomSight>();
+    const hits: SearchHit[] = [];
+    let before = request.from === undefined ? undefined : positionOf(request.from);
+    for (let scanned = 0; scanned < SCANNED_MAX; scanned += BATCH) {
+      const positions = await this.#indexer.index.find(this.#reading.database, { ...query, before, limit: BATCH });
+      for (const hit of await this.#visible(request, positions, rooms, sights)) {
+        hits.push(hit);
+        if (hits.length === request.limit) return { hits, next: `r${hit.stored.position}` };
+      }
+      before = positions.at(-1);
+      if (positions.length < BATCH || before === undefined) return { hits, next: undefined };
+    }
+    return { hits, next: before === undefined ? undefined : `r${before}` };
+  }
+
+  async #ranked(
+    request: SearchRequest,
+    query: BaseQuery,
+    rooms: Rooms,
+    phrases: readonly SearchPhrase[],
+  ): Promise<Pick<SearchPage, 'hits' | 'next'>> {
+    const offset = request.from === undefined ? 0 : positionOf(request.from);
+    const positions = await this.#indexer.index.find(this.#reading.database, { ...query, limit: RANKED_MAX });
+    const hits = await this.#visible(request, positions, rooms, new Map(), phrases);
+    const ordered = [...hits].sort((a, b) => b.rank - a.rank || b.stored.position - a.stored.position);
+    const end = offset + request.limit;
+    return { hits: ordered.slice(offset, end), next: end < ordered.length ? `k${end}` : undefined };
+  }
+
+  /** The events at these positions that pass and that the viewer may see, in that order. */
+  #visible(
+    request: SearchRequest,
+    positions: readonly number[],
+    rooms: Rooms,
+    sights: Map<number, RoomSight>,
+    phrases: readonly SearchPhrase[] = [],
+  ): Promise<readonly SearchHit[]> {
+    const { database, events, states, accounts } = this.#reading;
+    return database.read(async (tx) => {
+      const ignored = await accounts.ignoredUsers(request.viewer.userId);
+      const documents = inOrder(await documentsAt(tx, positions), rooms);
+      const wanted: { stored: StoredEvent; document: SearchDocument }[] = [];
+      const byNid = new Map(documents.map((document) => [document.event_nid, document]));
+      for (const stored of await events.byNids(tx, [...byNid.keys()])) {
+        const document = byNid.get(stored.nid);
+        if (document !== undefined && isWanted(stored, request.filter, ignored)) wanted.push({ stored, document });
+      }
+      const hits: SearchHit[] = [];
+      for (const [roomNid, inRoom] of Map.groupBy(wanted, ({ stored }) => stored.roomNid)) {
+        const sight = sights.get(roomNid) ?? (await sightOf(tx, states, request.viewer.userId, roomNid, rooms));
+        sights.set(roomNid, sight);
+        await sight.load(
+          tx,
+          inRoom.map(({ stored }) => stored),
+        );
+        for (const { stored, document } of inRoom) {
+          if (!sight.canSee(stored)) continue;
+          const source = await sourceOf(tx, this.#reading, stored, document);
+          hits.push({ stored, sight, rank: rankOf(source, phrases, document.length) });
+        }
+      }
+      return hits.sort((a, b) => b.stored.position - a.stored.position);
+    });
+  }
+}
+
+type Rooms = ReadonlyMap<number, 'join' | 'left'>;
+type BaseQuery = Pick<TokenQuery, 'phrases' | 'labels'>;
+
+function queryOf(phrases: readonly SearchPhrase[], keys: readonly SearchKey[], rooms: Rooms): BaseQuery {
+  const labels: string[][] = [];
+  if (rooms.size <= ROOMS_IN_QUERY_MAX) labels.push([...rooms.keys()].map(roomLabel));
+  const distinct = new Set(keys);
+  if (distinct.size > 0 && distinct.size < SEARCH_KEYS.length) labels.push([...distinct].map(keyLabel));
+  return { phrases, labels };
+}
+
+function inOrder(documents: readonly SearchDocument[], rooms: Rooms): readonly SearchDocument[] {
+  return documents.filter((one) => rooms.has(one.room_nid)).sort((a, b) => b.position - a.position);
+}
+
+function isWanted({ event }: StoredEvent, filter: RoomEventFilter, ignored: ReadonlySet<UserId>): boolean {
+  if (ignored.has(event.sender) && !event.isState) return false;
+  return acceptsEverything(filter) || matchesRoomEvent(filter, event);
+}
+
+async function sightOf(
+  tx: ReadTx,
+  states: Reading['states'],
+  userId: UserId,
+  roomNid: number,
+  rooms: Rooms,
+): Promise<RoomSight> {
+  const isJoined = rooms.get(roomNid) === 'join';
+  const standing = isJoined ? ({ kind: 'joined' } as const) : await standingOf(tx, states, roomNid, userId);
+  return new RoomSight(states, userId, standing);
+}
+
+async function sourceOf(tx: ReadTx, { events }: Reading, stored: StoredEvent, document: SearchDocument) {
+  if (document.source_nid === stored.nid) return { stored, edit: undefined };
+  const [edit] = await events.byNids(tx, [document.source_nid]);
+  return { stored, edit };
+}
+
+function positionOf(token: string): number {
+  const position = Number(/^[rk](\d{1,16})$/.exec(token)?.[1]);
+  return Number.isSafeInteger(position) ? position : 0;
+}
