@@ -21,6 +21,7 @@ import {
   startListeners,
 } from './http/index.ts';
 import { Jobs, job, jobsMigrations } from './jobs/index.ts';
+import { Media, mediaMigrations } from './media/index.ts';
 import { makeRoomParts, type RoomParts } from './room-parts.ts';
 import { eventsStream, receiptsStream, roomsMigrations } from './rooms/index.ts';
 import { readOrMakeSigningKeys } from './signing-key-file.ts';
@@ -51,6 +52,7 @@ export interface Homeserver extends AsyncDisposable {
 /** The parts below HTTP: what commands of the CLI work on when no server runs. */
 export interface Domains extends RoomParts, ClientParts {
   readonly accounts: Accounts;
+  readonly media: Media;
   /** Checks that the database answers. */
   checkHealth(): Promise<unknown>;
   /** Starts to run background jobs. */
@@ -71,6 +73,7 @@ const MIGRATIONS = joinMigrations(
   jobsMigrations,
   accountsMigrations,
   devicesMigrations,
+  mediaMigrations,
   roomsMigrations,
   clientMigrations,
 );
@@ -179,6 +182,18 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     }),
   );
 
+  const media = parts.use(
+    await Media.open({
+      database,
+      hub,
+      jobs,
+      clock,
+      serverName: accounts.serverName,
+      config: config.media,
+      onError: (error) => logger.error({ err: error, part: 'media' }, 'background work failed'),
+    }),
+  );
+
   const log = logger.child({ part: 'devices' });
   const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey, log });
   parts.use(roomParts.typing);
@@ -198,6 +213,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
   const opened = parts.move();
   return {
     accounts,
+    media,
     ...roomParts,
     ...clientParts,
     checkHealth: () => database.read(async (tx) => tx.db.selectFrom('jobs').select('name').limit(1).execute()),

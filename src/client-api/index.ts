@@ -3,13 +3,16 @@ import type { Accounts } from '../accounts/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Devices } from '../devices/index.ts';
 import type { Route } from '../http/index.ts';
+import type { Media } from '../media/index.ts';
 import type { Receipts, Rooms, Typing } from '../rooms/index.ts';
 import type { Search } from '../search/index.ts';
 import type { Sync } from '../sync/index.ts';
 import { accountDeactivationRoutes } from './account_deactivation.ts';
 import { accountDataRoutes } from './account-data.ts';
+import { authedContentRepoRoutes } from './authed-content-repo.ts';
 import { banningRoutes } from './banning.ts';
 import { capabilitiesRoutes } from './capabilities.ts';
+import { contentRepoRoutes } from './content-repo.ts';
 import { createRoomRoutes } from './create_room.ts';
 import { deviceManagementRoutes } from './device_management.ts';
 import { directoryRoutes } from './directory.ts';
@@ -56,6 +59,7 @@ export interface ClientApiParts {
   readonly accounts: Accounts;
   readonly config: Config;
   readonly devices: Devices;
+  readonly media: Media;
   readonly rooms: Rooms;
   readonly receipts: Receipts;
   readonly typing: Typing;
@@ -69,8 +73,10 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
   return [
     ...accountDataRoutes(parts),
     ...accountDeactivationRoutes(parts),
+    ...authedContentRepoRoutes(parts),
     ...banningRoutes({ rooms }),
     ...capabilitiesRoutes(parts),
+    ...contentRepoRoutes(parts),
     ...createRoomRoutes({ rooms }),
     ...deviceManagementRoutes(parts),
     ...directoryRoutes({ rooms }),

@@ -65,6 +65,7 @@ function withAbsolutePaths(config: z.output<typeof configSchema>, folder: string
       certificate_file: inFolder(listener.certificate_file),
       key_file: inFolder(listener.key_file),
     })),
+    media: { ...config.media, folder: inFolder(config.media.folder) ?? path.join(dataFolder, 'media') },
     logging: { ...logging, file: inFolder(logging.file) },
   };
 }

@@ -5,6 +5,7 @@ import { httpSection } from './http.ts';
 import { listenersSection } from './listeners.ts';
 import { loggingSection } from './logging.ts';
 import { loginSection } from './login.ts';
+import { mediaSection } from './media.ts';
 import { rateLimitsSection } from './rate-limits.ts';
 import { registrationSection } from './registration.ts';
 import { roomsSection } from './rooms.ts';
@@ -23,6 +24,7 @@ export const configSchema = z.strictObject({
   terms: termsSection,
   login: loginSection,
   rooms: roomsSection,
+  media: mediaSection,
   rate_limits: rateLimitsSection,
   well_known: wellKnownSection,
   web: webSection,
@@ -35,6 +37,7 @@ type Parsed = z.output<typeof configSchema>;
 export type Config = Parsed & {
   readonly server: { readonly signing_key_file: string };
   readonly database: { readonly sqlite: { readonly file: string } };
+  readonly media: { readonly folder: string };
 };
 
 /** A configuration as it is written: everything may be left out. */

@@ -1,0 +1,55 @@
+/** Spec: data/api/client-server/authed-content-repo.yaml */
+import { type Route, route } from '../http/route.ts';
+import type { Media } from '../media/index.ts';
+import { mediaParams, namedMediaParams, waitQuery } from './media-paths.ts';
+
+/** Files for those who are logged in. */
+export function authedContentRepoRoutes({ media }: { media: Media }): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/_matrix/client/v1/media/download/{serverName}/{mediaId}',
+      operationId: 'getContentAuthed',
+      spec: 'client-server-api/#get_matrixclientv1mediadownloadservernamemediaid',
+      auth: 'guest',
+      params: mediaParams,
+      query: waitQuery,
+      handle: ({ params: { serverName, mediaId }, query, headers, signal }) =>
+        media.download({
+          origin: serverName,
+          mediaId,
+          waitMs: query.timeout_ms,
+          access: 'authenticated',
+          headers,
+          signal,
+        }),
+    }),
+    route({
+      method: 'GET',
+      path: '/_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}',
+      operationId: 'getContentOverrideNameAuthed',
+      spec: 'client-server-api/#get_matrixclientv1mediadownloadservernamemediaidfilename',
+      auth: 'guest',
+      params: namedMediaParams,
+      query: waitQuery,
+      handle: ({ params: { serverName, mediaId, fileName }, query, headers, signal }) =>
+        media.download({
+          origin: serverName,
+          mediaId,
+          fileName,
+          waitMs: query.timeout_ms,
+          access: 'authenticated',
+          headers,
+          signal,
+        }),
+    }),
+    route({
+      method: 'GET',
+      path: '/_matrix/client/v1/media/config',
+      operationId: 'getConfigAuthed',
+      spec: 'client-server-api/#get_matrixclientv1mediaconfig',
+      auth: 'guest',
+      handle: () => ({ 'm.upload.size': media.rules.uploadBytesMax }),
+    }),
+  ];
+}

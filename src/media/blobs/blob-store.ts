@@ -1,0 +1,30 @@
+import type { Readable } from 'node:stream';
+import type { StagedFile } from './staging.ts';
+
+/** Part of a file: both ends count. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A file in a store. */
+export interface StoredBlob {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+/** Keeps files under their hash. Both implementations pass the same test. */
+export interface BlobStore {
+  /** As in the table of blobs. */
+  readonly name: 'local' | 's3';
+  /** The size of a file in bytes; undefined where it isn't here. */
+  sizeOf(sha256: string): Promise<number | undefined>;
+  /** Takes a file in; durable when it resolves. The staged file may be gone then. */
+  put(staged: StagedFile): Promise<void>;
+  /** The bytes; undefined where the file isn't here. The caller reads the stream or destroys it. */
+  open(sha256: string, range?: ByteRange): Promise<Readable | undefined>;
+  /** Removes a file; one that isn't here is no error. */
+  delete(sha256: string): Promise<void>;
+  /** Everything that is here. */
+  list(): AsyncIterable<StoredBlob>;
+}

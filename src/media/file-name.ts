@@ -1,0 +1,33 @@
+/** Names of files: cleaned when they come, quoted when they go. */
+
+const FILE_NAME_BYTES_MAX = 255;
+/** Controls, and what turns the direction of text around, so that `exe.jpg` is what it seems. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** A file name without path, control characters and excess length; undefined where nothing is left. Others come back as they are. */
+export function cleanFileName(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  let cleaned = name.toWellFormed().replace(HIDDEN, '').replace(/[/\\]/g, '_').trim();
+  if (/^\.+$/.test(cleaned)) cleaned = '';
+  while (Buffer.byteLength(cleaned) > FILE_NAME_BYTES_MAX) cleaned = shorten(cleaned);
+  return cleaned === '' ? undefined : cleaned;
+}
+
+/** Takes a character off the end, but keeps an extension. */
+function shorten(name: string): string {
+  const [, stem = name, extension = ''] = /^(.+?)(\.[^.]{1,16})?$/s.exec(name) ?? [];
+  return Array.from(stem).slice(0, -1).join('') + extension;
+}
+
+/** `Content-Disposition` as in RFC 6266: names that aren't plain ASCII in UTF-8, with a stand-in for old clients. */
+export function contentDisposition(kind: 'inline' | 'attachment', fileName: string | undefined): string {
+  if (fileName === undefined) return kind;
+  const plain = fileName.replace(/[^\x20-\x7e]/g, '_').replace(/["\\]/g, (found) => `\\${found}`);
+  if (/^[\x20-\x7e]*$/.test(fileName)) return `${kind}; filename="${plain}"`;
+  const encoded = encodeURIComponent(fileName).replace(
+    /['()*]/g,
+    (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `${kind}; filename="${plain}"; filename*=UTF-8''${encoded}`;
+}

@@ -1,0 +1,48 @@
+import type { Kysely } from 'kysely';
+import { clustered, idColumn, type Migrations } from '../../storage/index.ts';
+import './tables.ts';
+
+/** The tables of this domain, as they came to be. */
+export const mediaMigrations: Migrations = {
+  '0400_media_init': { up: createMedia },
+};
+
+async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('media')
+    .addColumn('media_nid', 'integer', idColumn)
+    .addColumn('origin', 'text', (c) => c.notNull())
+    .addColumn('media_id', 'text', (c) => c.notNull())
+    .addColumn('uploader', 'text')
+    .addColumn('content_type', 'text')
+    .addColumn('file_name', 'text')
+    .addColumn('sha256', 'text')
+    .addColumn('size_bytes', 'integer', (c) => c.notNull())
+    .addColumn('created_ts', 'integer', (c) => c.notNull())
+    .addColumn('unused_expires_ts', 'integer')
+    .addColumn('last_access_ts', 'integer', (c) => c.notNull())
+    .addColumn('is_open', 'integer', (c) => c.notNull())
+    .addColumn('is_quarantined', 'integer', (c) => c.notNull())
+    .addColumn('is_protected', 'integer', (c) => c.notNull())
+    .addUniqueConstraint('media_by_id', ['media_id', 'origin'])
+    .execute();
+  await schema.createIndex('media_by_uploader').on('media').columns(['uploader', 'media_nid']).execute();
+  await schema.createIndex('media_by_sha256').on('media').column('sha256').execute();
+  await schema.createIndex('media_by_expiry').on('media').column('unused_expires_ts').execute();
+  await schema.createIndex('media_by_access').on('media').columns(['origin', 'last_access_ts']).execute();
+  await schema
+    .createTable('media_blobs')
+    .addColumn('sha256', 'text', (c) => c.primaryKey().notNull())
+    .addColumn('size_bytes', 'integer', (c) => c.notNull())
+    .addColumn('store', 'text', (c) => c.notNull())
+    .addColumn('created_ts', 'integer', (c) => c.notNull())
+    .modifyEnd(clustered)
+    .execute();
+  await schema
+    .createTable('media_usage')
+    .addColumn('user_id', 'text', (c) => c.primaryKey().notNull())
+    .addColumn('size_bytes', 'integer', (c) => c.notNull())
+    .addColumn('file_count', 'integer', (c) => c.notNull())
+    .modifyEnd(clustered)
+    .execute();
+}

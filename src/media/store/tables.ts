@@ -1,0 +1,54 @@
+/** The tables of media: what was uploaded, and the files behind it. */
+import type { Generated } from 'kysely';
+
+/** One row for each `mxc:` URI that we serve: ours, and those of other servers that we have a copy of. */
+export interface MediaTable {
+  media_nid: Generated<number>;
+  /** The server of the `mxc:` URI. */
+  origin: string;
+  media_id: string;
+  /** Null for what the server itself put here, and for media of other servers. */
+  uploader: string | null;
+  /** Null: unknown, sent as application/octet-stream. */
+  content_type: string | null;
+  /** Cleaned. */
+  file_name: string | null;
+  /** The file, by its hash (hex); null while it was only announced. */
+  sha256: string | null;
+  size_bytes: number;
+  created_ts: number;
+  /** Until then the file of an announced upload must have come; null once it has. */
+  unused_expires_ts: number | null;
+  /** To about an hour. */
+  last_access_ts: number;
+  /** May be downloaded without logging in, since it came while that was allowed. */
+  is_open: number;
+  /** Hidden by an administrator: not served to anyone. */
+  is_quarantined: number;
+  /** Never quarantined and never tidied away. */
+  is_protected: number;
+}
+
+/** The files themselves. Equal files are one. */
+export interface MediaBlobsTable {
+  sha256: string;
+  size_bytes: number;
+  /** Which store holds it: `local` or `s3`. */
+  store: string;
+  created_ts: number;
+}
+
+/** How much each user keeps here. */
+export interface MediaUsageTable {
+  user_id: string;
+  size_bytes: number;
+  file_count: number;
+}
+
+declare module '../../storage/tables.ts' {
+  interface Tables {
+    media: MediaTable;
+    media_blobs: MediaBlobsTable;
+    media_usage: MediaUsageTable;
+  }
+}
