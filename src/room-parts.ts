@@ -74,8 +74,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     database,
     hub,
     clock,
-    serverName: accounts.serverName,
-    devices: accounts.devices,
+    accounts,
     rooms: {
       async joinedRoomIds(tx, userId) {
         const rows = await source.listRoomsOfUser(tx, userId);

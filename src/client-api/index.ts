@@ -14,12 +14,15 @@ import { banningRoutes } from './banning.ts';
 import { capabilitiesRoutes } from './capabilities.ts';
 import { contentRepoRoutes } from './content-repo.ts';
 import { createRoomRoutes } from './create_room.ts';
+import { crossSigningRoutes } from './cross_signing.ts';
+import { dehydratedDevicesRoutes } from './dehydrated_devices.ts';
 import { deviceManagementRoutes } from './device_management.ts';
 import { directoryRoutes } from './directory.ts';
 import { eventContextRoutes } from './event_context.ts';
 import { filterRoutes } from './filter.ts';
 import { invitingRoutes } from './inviting.ts';
 import { joiningRoutes } from './joining.ts';
+import { keyBackupRoutes } from './key_backup.ts';
 import { keysRoutes } from './keys.ts';
 import { kickingRoutes } from './kicking.ts';
 import { knockingRoutes } from './knocking.ts';
@@ -78,6 +81,8 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...capabilitiesRoutes(parts),
     ...contentRepoRoutes(parts),
     ...createRoomRoutes({ rooms }),
+    ...crossSigningRoutes(parts),
+    ...dehydratedDevicesRoutes(parts),
     ...deviceManagementRoutes(parts),
     ...directoryRoutes({ rooms }),
     ...eventContextRoutes({ reads }),
@@ -85,6 +90,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...invitingRoutes({ rooms }),
     ...joiningRoutes({ rooms }),
     ...kickingRoutes({ rooms }),
+    ...keyBackupRoutes(parts),
     ...keysRoutes(parts),
     ...knockingRoutes({ rooms }),
     ...leavingRoutes({ rooms }),

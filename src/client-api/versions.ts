@@ -6,6 +6,10 @@ const MINOR_VERSION_MAX = 19;
 
 /** What we have of proposals, by their flags. A part that brings one adds its line here. */
 const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
+  'org.matrix.e2e_cross_signing': true,
+  // MSC3814: dehydrated devices
+  'org.matrix.msc3814': true,
+  'org.matrix.msc3814.v1': true,
   // MSC4133: profile fields
   'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,

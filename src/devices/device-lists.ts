@@ -18,7 +18,7 @@ export class DeviceLists {
     this.#rooms = rooms;
   }
 
-  /** Calls `fn` after each commit that changed keys of a user. */
+  /** Calls `fn` after each commit that changed keys of a user, or what the user signed. */
   onChanged(fn: (userId: UserId) => void): void {
     this.#changed.push(fn);
   }
@@ -53,7 +53,10 @@ export class DeviceLists {
     const position = tx.nextPosition('device_lists');
     await putDeviceListChange(tx, userId, seenBy, position);
     tx.onCommit(() => {
-      for (const tell of this.#changed) tell(userId);
+      for (const tell of this.#changed) {
+        tell(userId);
+        if (seenBy !== '') tell(seenBy);
+      }
       const keys = [...roomIds.map((roomId) => `room:${roomId}`), `user:${alsoTell}`, 'stream:device_lists'];
       this.#hub.wake(keys, { stream: 'device_lists', position });
     });

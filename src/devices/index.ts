@@ -1,23 +1,33 @@
 /** Devices and encryption: keys, signatures, messages to devices, backups of keys. What is encrypted we never see. */
-import type { Devices as AccountDevices } from '../accounts/index.ts';
+import type { Accounts } from '../accounts/index.ts';
 import type { Clock } from '../clock.ts';
-import type { ServerName, UserId } from '../protocol/ids/index.ts';
+import type { UserId } from '../protocol/ids/index.ts';
 import type { Database, StreamDeclaration, WriteTx } from '../storage/index.ts';
 import { type Hub, stream } from '../streams/index.ts';
+import { CrossSigning } from './cross-signing.ts';
+import { DehydratedDevices } from './dehydrated-devices.ts';
 import { DeviceLists } from './device-lists.ts';
 import { Identities } from './identities.ts';
+import { KeyBackups } from './key-backups.ts';
 import { Keys } from './keys.ts';
 import { OneTimeKeys } from './one-time-keys.ts';
 import type { DeviceRooms, DevicesLog } from './ports.ts';
-import { deleteSignaturesBy, deleteSignaturesOn } from './store/cross-signing-keys.ts';
+import { Signatures } from './signatures.ts';
+import { deleteAllCrossSigning, deleteSignaturesBy, deleteSignaturesOn } from './store/cross-signing-keys.ts';
+import { deleteDehydratedDevices } from './store/dehydrated-devices.ts';
 import { deleteDeviceKeys, findDeviceKeys } from './store/device-keys.ts';
-import { lastDeviceListPosition } from './store/device-list-changes.ts';
+import { deleteChangesSeenBy, lastDeviceListPosition } from './store/device-list-changes.ts';
+import { deleteAllBackups } from './store/key-backups.ts';
 import { deleteMessagesOf } from './store/to-device-messages.ts';
 import { firstToDevicePosition, ToDevice } from './to-device.ts';
 
+export type { CrossSigning, CrossSigningUpload } from './cross-signing.ts';
+export type { DehydratedDevices, Dehydration } from './dehydrated-devices.ts';
+export type { BackupInfo, BackupSession, KeyBackups } from './key-backups.ts';
 export type { ClaimedKeys, KeyQuery, Keys, KeyUpload, QueriedKeys } from './keys.ts';
 export type { Claim, KeyCounts } from './one-time-keys.ts';
 export type { DeviceRooms, DevicesLog } from './ports.ts';
+export type { SignatureFailures, Signatures, SignatureUpload } from './signatures.ts';
 export { devicesMigrations } from './store/migrations.ts';
 export { type ToDevice, type ToDeviceMessages, toDeviceStream } from './to-device.ts';
 
@@ -31,8 +41,7 @@ export interface DevicesOptions {
   readonly database: Database;
   readonly hub: Hub;
   readonly clock: Clock;
-  readonly serverName: ServerName;
-  readonly devices: AccountDevices;
+  readonly accounts: Pick<Accounts, 'devices' | 'serverName' | 'users'>;
   readonly rooms: DeviceRooms;
   readonly log: DevicesLog;
 }
@@ -43,9 +52,14 @@ export class Devices {
   readonly oneTimeKeys: OneTimeKeys;
   readonly lists: DeviceLists;
   readonly toDevice: ToDevice;
+  readonly crossSigning: CrossSigning;
+  readonly signatures: Signatures;
+  readonly backups: KeyBackups;
+  readonly dehydrated: DehydratedDevices;
 
   constructor(options: DevicesOptions) {
-    const { database, hub, devices, rooms, serverName, clock, log } = options;
+    const { database, hub, accounts, rooms, clock, log } = options;
+    const { devices, serverName, users } = accounts;
     this.lists = new DeviceLists(hub, rooms);
     this.oneTimeKeys = new OneTimeKeys(database);
     this.toDevice = new ToDevice({ database, hub, devices, serverName, clock, log });
@@ -53,6 +67,12 @@ export class Devices {
     const identities = new Identities(database, devices);
     lists.onChanged((userId) => identities.forget(userId));
     this.keys = new Keys({ database, devices, lists, oneTimeKeys, identities, serverName });
+    this.crossSigning = new CrossSigning(database, devices, lists);
+    this.signatures = new Signatures(database, lists);
+    this.backups = new KeyBackups(database);
+    const { keys, toDevice } = this;
+    this.dehydrated = new DehydratedDevices({ database, devices, keys, oneTimeKeys, toDevice, clock });
+    users.onDeactivated((tx, userId) => this.#deleteUser(tx, userId));
     devices.onDeleted((tx, userId, deviceIds) => this.#delete(tx, userId, deviceIds));
     devices.onChanged(async (tx, userId, deviceId) => {
       // A device without keys is nothing to others, whatever its name.
@@ -70,6 +90,7 @@ export class Devices {
     const hadKeys = await deleteDeviceKeys(tx, userId, deviceIds);
     await this.oneTimeKeys.delete(tx, userId, deviceIds);
     await deleteMessagesOf(tx, userId, deviceIds);
+    await deleteDehydratedDevices(tx, userId, deviceIds);
     if (!hadKeys) return;
     await deleteSignaturesOn(tx, userId, deviceIds);
     await deleteSignaturesBy(
@@ -77,6 +98,14 @@ export class Devices {
       userId,
       deviceIds.map((deviceId) => `ed25519:${deviceId}`),
     );
+    await this.lists.noteChange(tx, userId);
+  }
+
+  /** An account has ended; its devices went before. */
+  async #deleteUser(tx: WriteTx, userId: UserId): Promise<void> {
+    await deleteAllCrossSigning(tx, userId);
+    await deleteAllBackups(tx, userId);
+    await deleteChangesSeenBy(tx, userId);
     await this.lists.noteChange(tx, userId);
   }
 }

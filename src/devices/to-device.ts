@@ -34,6 +34,8 @@ export interface ToDeviceMessages {
   readonly events: readonly string[];
   /** The position that they reach up to. */
   readonly upTo: number;
+  /** Whether there are no more. */
+  readonly isAll: boolean;
 }
 
 /** Messages that wait for a device; more push the oldest out. */
@@ -110,7 +112,7 @@ export class ToDevice {
     const rows = await messagesBetween(tx, { userId, deviceId, from, to, limit: ANSWER_MESSAGES_MAX });
     const last = rows.at(-1);
     const isAll = last === undefined || rows.length < ANSWER_MESSAGES_MAX;
-    return { events: rows.map((row) => row.json), upTo: isAll ? to : last.position };
+    return { events: rows.map((row) => row.json), upTo: isAll ? to : last.position, isAll };
   }
 
   /**

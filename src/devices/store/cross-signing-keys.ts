@@ -1,6 +1,6 @@
 import type { UserId } from '../../protocol/ids/index.ts';
 import { compiledOnce, type ReadTx, textList, upsert, type WriteTx } from '../../storage/index.ts';
-import type { CrossSigningKeysTable, KeySignaturesTable } from './tables.ts';
+import type { CrossSigningKeysTable, CrossSigningUsage, KeySignaturesTable } from './tables.ts';
 
 export type CrossSigningKeyRow = CrossSigningKeysTable;
 export type KeySignatureRow = KeySignaturesTable;
@@ -14,9 +14,17 @@ export async function putCrossSigningKey(tx: WriteTx, row: CrossSigningKeyRow): 
   await upsert(tx, 'cross_signing_keys', row, ['user_id', 'usage']);
 }
 
-/** Deletes all cross-signing keys of a user. */
-export async function deleteCrossSigningKeys(tx: WriteTx, userId: UserId): Promise<void> {
+export async function deleteCrossSigningKey(tx: WriteTx, userId: UserId, usage: CrossSigningUsage): Promise<void> {
+  await tx.db.deleteFrom('cross_signing_keys').where('user_id', '=', userId).where('usage', '=', usage).execute();
+}
+
+/** Deletes all cross-signing keys of a user, and all signatures by and on them. */
+export async function deleteAllCrossSigning(tx: WriteTx, userId: UserId): Promise<void> {
   await tx.db.deleteFrom('cross_signing_keys').where('user_id', '=', userId).execute();
+  await tx.db
+    .deleteFrom('key_signatures')
+    .where((eb) => eb.or([eb('signer', '=', userId), eb('target_user', '=', userId)]))
+    .execute();
 }
 
 /** What a user signed of the own keys. */
@@ -50,19 +58,6 @@ export async function deleteSignaturesBy(tx: WriteTx, signer: UserId, signingKey
     .where('signer', '=', signer)
     .where('signing_key', 'in', textList(signingKeys))
     .execute();
-}
-
-/** Who signed keys of a user, apart from the user. */
-export async function signersOf(tx: ReadTx, userId: UserId, targets: readonly string[]): Promise<readonly UserId[]> {
-  const rows = await tx.db
-    .selectFrom('key_signatures')
-    .select('signer')
-    .distinct()
-    .where('target_user', '=', userId)
-    .where('target', 'in', textList(targets))
-    .where('signer', '!=', userId)
-    .execute();
-  return rows.map((row) => row.signer);
 }
 
 const keysOfUser = compiledOnce<{ userId: UserId }>()((db, p) =>

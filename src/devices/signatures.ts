@@ -1,0 +1,134 @@
+/**
+ * Signatures that users put on keys that are published already.
+ * Spec: client-server-api/#post_matrixclientv3keyssignaturesupload
+ */
+import { verifyJson } from '../protocol/crypto/index.ts';
+import { invalidParam, MatrixError, notFound } from '../protocol/errors.ts';
+import { parseKeyId, type UserId } from '../protocol/ids/index.ts';
+import { type JsonObject, readObject, readString } from '../protocol/json/index.ts';
+import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
+import type { DeviceLists } from './device-lists.ts';
+import { invalidSignature, storedObject, unsignedText } from './key-objects.ts';
+import { crossSigningKeysOf, putSignature } from './store/cross-signing-keys.ts';
+import { deviceKeysOf, findDeviceKeys } from './store/device-keys.ts';
+
+/** User -> key id (a device id or a public key) -> the signed object. */
+export type SignatureUpload = ReadonlyMap<UserId, ReadonlyMap<string, JsonObject>>;
+
+/** User -> key id -> why its signature was not taken. */
+export type SignatureFailures = Record<string, Record<string, object>>;
+
+/** A key that may be signed, and the keys that may sign it: id -> public key. */
+interface Signable {
+  readonly json: string;
+  readonly signers: ReadonlyMap<string, string>;
+  /** The key's own signature, which may come along. */
+  readonly ownKeyId: string;
+}
+
+export class Signatures {
+  readonly #database: Database;
+  readonly #lists: DeviceLists;
+
+  constructor(database: Database, lists: DeviceLists) {
+    this.#database = database;
+    this.#lists = lists;
+  }
+
+  /** Adds signatures; those that can't be taken come back, the others are taken nevertheless. */
+  upload(signer: UserId, upload: SignatureUpload): Promise<SignatureFailures> {
+    return this.#database.write('main', async (tx) => {
+      const failures: SignatureFailures = {};
+      for (const [userId, objects] of upload) {
+        let hasChanged = false;
+        for (const [target, object] of objects) {
+          const failure = await this.#take(tx, signer, userId, target, object);
+          if (failure === undefined) hasChanged = true;
+          else failures[userId] = { ...failures[userId], [target]: failure.toBody() };
+        }
+        if (!hasChanged) continue;
+        if (userId === signer) await this.#lists.noteChange(tx, userId);
+        else await this.#lists.noteSigned(tx, userId, signer);
+      }
+      return failures;
+    });
+  }
+
+  async #take(
+    tx: WriteTx,
+    signer: UserId,
+    userId: UserId,
+    target: string,
+    object: JsonObject,
+  ): Promise<MatrixError | undefined> {
+    try {
+      const signable = await findSignable(tx, signer, userId, target);
+      if (signable === undefined) return notFound('There is no such key');
+      for (const [signingKey, signature] of checkSignatures(signer, object, signable)) {
+        await putSignature(tx, { signer, target_user: userId, target, signing_key: signingKey, signature });
+      }
+      return undefined;
+    } catch (error) {
+      if (error instanceof MatrixError) return error;
+      throw error;
+    }
+  }
+}
+
+/**
+ * A key with the keys of `signer` that may sign it: a device of one's own by the self-signing key, one's own master key
+ * by devices, and the master key of others by the user-signing key.
+ */
+async function findSignable(tx: ReadTx, signer: UserId, userId: UserId, target: string): Promise<Signable | undefined> {
+  const keys = await crossSigningKeysOf(tx, userId);
+  const master = keys.find((key) => key.usage === 'master' && key.public_key === target);
+  const ownKeyId = `ed25519:${target}`;
+  if (userId !== signer) {
+    const own = await crossSigningKeysOf(tx, signer);
+    const signers = own.filter((key) => key.usage === 'user_signing').map((key) => entryOf(key.public_key));
+    return master && { json: master.json, signers: new Map(signers), ownKeyId };
+  }
+  if (master !== undefined) return { json: master.json, signers: await deviceSigners(tx, userId), ownKeyId };
+  const device = await findDeviceKeys(tx, userId, target);
+  const signers = keys.filter((key) => key.usage === 'self_signing').map((key) => entryOf(key.public_key));
+  return device === undefined ? undefined : { json: device, signers: new Map(signers), ownKeyId };
+}
+
+/** The Ed25519 keys of a user's devices. */
+async function deviceSigners(tx: ReadTx, userId: UserId): Promise<ReadonlyMap<string, string>> {
+  const rows = await deviceKeysOf(tx, userId);
+  return new Map(
+    rows.flatMap((row) => {
+      const keyId = `ed25519:${row.device_id}`;
+      const key = readString(readObject(storedObject(row.json), 'keys') ?? {}, keyId);
+      return key === undefined ? [] : [[keyId, key] as const];
+    }),
+  );
+}
+
+function entryOf(publicKey: string): readonly [string, string] {
+  return [`ed25519:${publicKey}`, publicKey];
+}
+
+/** The signatures to keep. Throws where the object is another one, or one of its signatures is wrong. */
+function checkSignatures(
+  signer: UserId,
+  object: JsonObject,
+  { json, signers, ownKeyId }: Signable,
+): readonly (readonly [signingKey: string, signature: string])[] {
+  const signatures = Object.entries(readObject(readObject(object, 'signatures') ?? {}, signer) ?? {});
+  if (signatures.length === 0) throw invalidSignature('There is no signature of yours');
+  if (unsignedText(object) !== unsignedText(storedObject(json))) {
+    throw invalidParam('The signed object is not the one that was published');
+  }
+  return signatures.flatMap(([signingKey, signature]) => {
+    const publicKey = signers.get(signingKey);
+    if (publicKey === undefined && signingKey === ownKeyId) return [];
+    const keyId = parseKeyId(signingKey);
+    if (publicKey === undefined || keyId === undefined || typeof signature !== 'string') {
+      throw invalidSignature('The signing key is unknown, or may not sign this key');
+    }
+    if (!verifyJson(object, signer, keyId, publicKey)) throw invalidSignature('Invalid signature');
+    return [[signingKey, signature] as const];
+  });
+}
