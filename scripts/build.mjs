@@ -22,6 +22,7 @@ const bundle = await rolldown({
     main: path.join(ROOT, 'src/main.ts'),
     'checkpoint-thread': path.join(ROOT, 'src/storage/sqlite/checkpoint-thread.ts'),
     'aside-thread': path.join(ROOT, 'src/storage/sqlite/aside-thread.ts'),
+    'thumbnail-process': path.join(ROOT, 'src/media/thumbnails/thumbnail-process.ts'),
   },
   cwd: ROOT,
   platform: 'node',

@@ -30,7 +30,8 @@ describe('files', () => {
       body: bytes,
       headers: { 'content-type': type },
     });
-  const idOf = (body: { content_uri: string }): string => body.content_uri.replace(/^mxc:\/\/example\.org\//, '');
+  const idOf = (body: { readonly content_uri: string }): string =>
+    body.content_uri.replace(/^mxc:\/\/example\.org\//, '');
   const download = (rest: string, headers: Record<string, string> = {}) =>
     hs.request('GET', `/_matrix/client/v1/media/download/example.org/${rest}`, { token: bob.accessToken, headers });
 
@@ -44,7 +45,7 @@ describe('files', () => {
     assert.equal(answer.headers['content-type'], 'image/png');
     assert.equal(answer.headers['content-length'], '300000');
     assert.equal(answer.headers['content-disposition'], 'inline; filename="War and Peace.png"');
-    assert.match(answer.headers['content-security-policy'] ?? '', /^sandbox; default-src 'none'; script-src 'none'/);
+    assert.match(String(answer.headers['content-security-policy']), /^sandbox; default-src 'none'; script-src 'none'/);
     assert.equal(answer.headers['cross-origin-resource-policy'], 'cross-origin');
     assert.equal(answer.headers['x-content-type-options'], 'nosniff');
     assert.equal(answer.headers['access-control-allow-origin'], '*');

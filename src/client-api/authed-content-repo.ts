@@ -1,7 +1,7 @@
 /** Spec: data/api/client-server/authed-content-repo.yaml */
 import { type Route, route } from '../http/route.ts';
 import type { Media } from '../media/index.ts';
-import { mediaParams, namedMediaParams, waitQuery } from './media-paths.ts';
+import { mediaParams, namedMediaParams, thumbnailQuery, waitQuery } from './media-paths.ts';
 
 /** Files for those who are logged in. */
 export function authedContentRepoRoutes({ media }: { media: Media }): Route[] {
@@ -38,6 +38,25 @@ export function authedContentRepoRoutes({ media }: { media: Media }): Route[] {
           mediaId,
           fileName,
           waitMs: query.timeout_ms,
+          access: 'authenticated',
+          headers,
+          signal,
+        }),
+    }),
+    route({
+      method: 'GET',
+      path: '/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}',
+      operationId: 'getContentThumbnailAuthed',
+      spec: 'client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid',
+      auth: 'guest',
+      params: mediaParams,
+      query: thumbnailQuery,
+      handle: ({ params: { serverName, mediaId }, query, headers, signal }) =>
+        media.thumbnail({
+          origin: serverName,
+          mediaId,
+          ...query,
+          allowRemote: true,
           access: 'authenticated',
           headers,
           signal,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type RawBody, type Route, route } from '../http/route.ts';
 import type { Media } from '../media/index.ts';
-import { mediaParams, namedMediaParams, oldMedia, openQuery } from './media-paths.ts';
+import { mediaParams, namedMediaParams, oldMedia, openQuery, thumbnailQuery } from './media-paths.ts';
 
 const uploadQuery = z.object({ filename: z.string().optional() });
 
@@ -90,6 +90,17 @@ export function contentRepoRoutes({ media }: { media: Media }): Route[] {
           headers,
           signal,
         }),
+    }),
+    route({
+      method: 'GET',
+      path: oldMedia('/thumbnail/{serverName}/{mediaId}'),
+      operationId: 'getContentThumbnail',
+      spec: 'client-server-api/#get_matrixmediav3thumbnailservernamemediaid',
+      auth: 'none',
+      params: mediaParams,
+      query: thumbnailQuery,
+      handle: ({ params: { serverName, mediaId }, query, headers, signal }) =>
+        media.thumbnail({ origin: serverName, mediaId, ...query, access: 'open', headers, signal }),
     }),
     route({
       method: 'GET',

@@ -17,6 +17,20 @@ export const waitQuery = z.object({ timeout_ms: queryInteger().optional() });
 /** The old paths: `allow_remote` keeps servers from asking each other in circles. */
 export const openQuery = waitQuery.extend({ allow_remote: queryBoolean().optional() });
 
+/** Which thumbnail is wanted. Without a method it is scaled. */
+export const thumbnailQuery = openQuery
+  .extend({
+    width: queryInteger({ min: 1, max: 100_000 }),
+    height: queryInteger({ min: 1, max: 100_000 }),
+    method: z.enum(['crop', 'scale']).optional(),
+    animated: queryBoolean().optional(),
+  })
+  .transform(({ width, height, method, animated, timeout_ms, allow_remote }) => ({
+    wish: { width, height, method: method ?? 'scale', isAnimated: animated ?? false } as const,
+    waitMs: timeout_ms,
+    allowRemote: allow_remote ?? true,
+  }));
+
 /** The versions under which old clients look for a path of the old content repository. */
 export function oldMedia<Path extends string>(
   path: Path,

@@ -33,6 +33,29 @@ export const mediaSection = z
       description:
         'Whether files that are uploaded from now on can be downloaded without logging in, over the paths of before 2024. Files uploaded while this is true stay so.',
     }),
+    thumbnails: z
+      .strictObject({
+        when: z
+          .enum(['on_demand', 'at_upload'])
+          .prefault('on_demand')
+          .meta({ description: 'Whether small pictures are made when they are asked for, or when the file comes.' }),
+        pixels_max: z
+          .int()
+          .min(1)
+          .prefault(50_000_000)
+          .meta({ description: 'Larger pictures get no thumbnails. All frames of an animation count.' }),
+        timeout: durationMs({ minMs: 100 })
+          .prefault('20s')
+          .meta({ description: 'A picture that takes longer gets no thumbnails.' }),
+        processes_max: z
+          .int()
+          .min(1)
+          .max(64)
+          .optional()
+          .meta({ description: 'How many are made at once. Default: one less than the processors.' }),
+      })
+      .prefault({})
+      .meta({ description: 'Small versions of pictures.' }),
   })
   .prefault({})
   .meta({ description: 'Files, thumbnails and link previews.' });

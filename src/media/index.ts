@@ -1,13 +1,15 @@
 /** Media: files, thumbnails and link previews, and that the disk doesn't only grow. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/index.ts';
 import type { Reply } from '../http/result.ts';
-import type { Jobs } from '../jobs/index.ts';
-import { notFound } from '../protocol/errors.ts';
+import { type Jobs, job } from '../jobs/index.ts';
+import { MatrixError, notFound } from '../protocol/errors.ts';
 import type { ServerName } from '../protocol/ids/index.ts';
-import type { Database } from '../storage/index.ts';
+import type { Database, WriteTx } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import { Blobs } from './blobs/blobs.ts';
 import { LocalBlobs } from './blobs/local-blobs.ts';
@@ -16,6 +18,9 @@ import { cleanFileName } from './file-name.ts';
 import { type FindOptions, Library, type RemoteMedia } from './library.ts';
 import { type MediaRules, rulesOf } from './rules.ts';
 import { serve } from './serve.ts';
+import { PictureProcesses } from './thumbnails/picture-processes.ts';
+import type { ThumbnailWish } from './thumbnails/plan.ts';
+import { Thumbnails } from './thumbnails/thumbnails.ts';
 import { Uploads } from './uploads.ts';
 
 export type { FindOptions, RemoteMedia } from './library.ts';
@@ -50,6 +55,13 @@ export interface Download extends FindOptions {
   readonly headers: IncomingHttpHeaders;
 }
 
+/** A thumbnail that is asked for. */
+export interface ThumbnailDownload extends Omit<Download, 'fileName'> {
+  readonly wish: ThumbnailWish;
+}
+
+const THUMBNAIL_JOB = 'media.make_thumbnails';
+
 /** The face of this domain. */
 export class Media implements AsyncDisposable {
   readonly serverName: ServerName;
@@ -57,6 +69,8 @@ export class Media implements AsyncDisposable {
   readonly uploads: Uploads;
   readonly library: Library;
   readonly #blobs: Blobs;
+  readonly #processes: PictureProcesses;
+  readonly #thumbnails: Thumbnails;
 
   /** Opens the folders and mends what a crash left. */
   static async open(options: MediaOptions): Promise<Media> {
@@ -67,12 +81,26 @@ export class Media implements AsyncDisposable {
   }
 
   private constructor(options: MediaOptions, blobs: Blobs) {
-    const { database, hub, clock, serverName, config, remote, onError } = options;
+    const { database, hub, jobs, clock, serverName, config, remote, onError } = options;
     this.serverName = serverName;
     this.rules = rulesOf(config);
     this.#blobs = blobs;
-    this.uploads = new Uploads({ database, blobs, hub, clock, serverName, rules: this.rules });
+    const { pixels_max: pixelsMax, timeout: timeoutMs, processes_max } = config.thumbnails;
+    const processesMax = processes_max ?? Math.max(1, availableParallelism() - 1);
+    this.#processes = new PictureProcesses({ processesMax, timeoutMs });
+    this.#thumbnails = new Thumbnails({ database, blobs, processes: this.#processes, pixelsMax });
+    const onUpload = async (tx: WriteTx, mediaId: string): Promise<void> => {
+      if (config.thumbnails.when === 'at_upload') await jobs.enqueue(tx, THUMBNAIL_JOB, { mediaId });
+    };
+    this.uploads = new Uploads({ database, blobs, hub, clock, serverName, rules: this.rules, onUpload });
     this.library = new Library({ database, hub, clock, serverName, remote, onError });
+    jobs.declare(
+      job({
+        name: THUMBNAIL_JOB,
+        payload: z.object({ mediaId: z.string() }),
+        handle: ({ mediaId }) => this.#makeThumbnails(mediaId),
+      }),
+    );
   }
 
   /** The file, for a client. Throws `M_NOT_FOUND` also where it isn't open to those who are not logged in. */
@@ -84,7 +112,25 @@ export class Media implements AsyncDisposable {
     return serve(this.#blobs, { ...item, fileName }, headers, access);
   }
 
+  /** A small version of the file, for a client. */
+  async thumbnail(download: ThumbnailDownload): Promise<Reply> {
+    const { origin, mediaId, access, headers, wish } = download;
+    const item = await this.library.get(origin, mediaId, download);
+    if (access === 'open' && !item.isOpen) throw notFound('No such file');
+    return serve(this.#blobs, await this.#thumbnails.get(item, wish), headers, access);
+  }
+
+  async #makeThumbnails(mediaId: string): Promise<void> {
+    try {
+      await this.#thumbnails.makeAll(await this.library.get(this.serverName, mediaId));
+    } catch (error) {
+      // Deleted meanwhile: nothing to do.
+      if (!(error instanceof MatrixError)) throw error;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#processes[Symbol.asyncDispose]();
     await this.library[Symbol.asyncDispose]();
   }
 }

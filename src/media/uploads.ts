@@ -37,6 +37,8 @@ export interface UploadsDeps {
   readonly clock: Clock;
   readonly serverName: ServerName;
   readonly rules: MediaRules;
+  /** Called in the transaction that takes a file in. */
+  readonly onUpload?: (tx: WriteTx, mediaId: string) => Promise<void>;
 }
 
 /** The hub's key of the file of an announced upload. */
@@ -68,6 +70,7 @@ export class Uploads {
     await this.#deps.blobs.keep(file, async (tx) => {
       await this.#takeFromQuota(tx, userId, file);
       await insertMedia(tx, { ...this.#newRow(userId, mediaId), ...fileColumns(file), ...describe(described) });
+      await this.#deps.onUpload?.(tx, mediaId);
     });
     return mediaId;
   }
@@ -101,6 +104,7 @@ export class Uploads {
       const { is_open, last_access_ts } = this.#newRow(userId, mediaId);
       const change = { ...fileColumns(file), ...describe(described), is_open, last_access_ts };
       if (!(await completeMedia(tx, now.media_nid, change))) throw alreadyUploaded();
+      await this.#deps.onUpload?.(tx, mediaId);
       tx.onCommit(() => hub.wake([uploadedKey(mediaId)]));
     });
   }

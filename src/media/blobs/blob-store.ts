@@ -23,6 +23,8 @@ export interface BlobStore {
   put(staged: StagedFile): Promise<void>;
   /** The bytes; undefined where the file isn't here. The caller reads the stream or destroys it. */
   open(sha256: string, range?: ByteRange): Promise<Readable | undefined>;
+  /** Where the file lies on this machine; undefined for stores elsewhere. */
+  pathOf(sha256: string): string | undefined;
   /** Removes a file; one that isn't here is no error. */
   delete(sha256: string): Promise<void>;
   /** Everything that is here. */

@@ -1,4 +1,6 @@
+import { createWriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../clock.ts';
 import type { Database, WriteTx } from '../../storage/index.ts';
 import { KeyedLocks } from '../keyed-locks.ts';
@@ -12,6 +14,15 @@ export interface BlobsDeps {
   readonly staging: Staging;
   /** Where new files go, and every store that may hold one. */
   readonly stores: readonly [BlobStore, ...BlobStore[]];
+}
+
+/** A file on this machine, as long as it isn't disposed of. */
+export interface LocalCopy extends AsyncDisposable {
+  readonly path: string;
+}
+
+function keptFile(file: string): LocalCopy {
+  return { path: file, [Symbol.asyncDispose]: async () => undefined };
 }
 
 /**
@@ -62,10 +73,20 @@ export class Blobs {
 
   /** The bytes of a file; undefined where it is lost. */
   async open(sha256: string, range?: ByteRange): Promise<Readable | undefined> {
-    const { stores } = this.#deps;
-    if (stores.length === 1) return stores[0].open(sha256, range);
-    const row = await this.#deps.database.read((tx) => findBlob(tx, sha256));
-    return row === undefined ? undefined : this.#storeCalled(row.store)?.open(sha256, range);
+    return (await this.#storeOf(sha256))?.open(sha256, range);
+  }
+
+  /** The file by a path, for programs that read files; a copy where it is stored elsewhere. Undefined where it is lost. */
+  async asFile(sha256: string): Promise<LocalCopy | undefined> {
+    const store = await this.#storeOf(sha256);
+    const own = store?.pathOf(sha256);
+    if (own !== undefined) return (await store?.sizeOf(sha256)) === undefined ? undefined : keptFile(own);
+    const body = await store?.open(sha256);
+    if (body === undefined) return undefined;
+    const { staging } = this.#deps;
+    const copy = staging.newPath();
+    await pipeline(body, createWriteStream(copy, { mode: 0o600 }));
+    return { path: copy, [Symbol.asyncDispose]: () => staging.remove(copy) };
   }
 
   /** Deletes those of the files that nothing refers to any more. To be called after the rows that referred to them went. */
@@ -86,6 +107,13 @@ export class Blobs {
     const row = await database.read((tx) => findBlob(tx, sha256));
     if (row === undefined) for (const store of stores) await store.delete(sha256);
     await staging.unmark(sha256);
+  }
+
+  async #storeOf(sha256: string): Promise<BlobStore | undefined> {
+    const { stores, database } = this.#deps;
+    if (stores.length === 1) return stores[0];
+    const row = await database.read((tx) => findBlob(tx, sha256));
+    return row === undefined ? undefined : this.#storeCalled(row.store);
   }
 
   #storeCalled(name: string): BlobStore | undefined {

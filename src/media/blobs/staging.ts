@@ -53,6 +53,11 @@ export class Staging {
     }
   }
 
+  /** Removes a file of this folder, if it is there. */
+  async remove(file: string): Promise<void> {
+    await rm(file, { force: true });
+  }
+
   /** Hashes a file of this folder that something else has written. */
   async adopt(file: string): Promise<StagedFile> {
     const handle = await open(file, 'r+');

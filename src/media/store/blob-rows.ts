@@ -30,6 +30,7 @@ export async function deleteUnusedBlob(tx: WriteTx, sha256: string): Promise<boo
     .deleteFrom('media_blobs')
     .where('sha256', '=', sha256)
     .where((eb) => eb.not(eb.exists(eb.selectFrom('media').select('media_nid').where('sha256', '=', sha256))))
+    .where((eb) => eb.not(eb.exists(eb.selectFrom('media_thumbnails').select('width').where('sha256', '=', sha256))))
     .executeTakeFirst();
   return Number(result.numDeletedRows) > 0;
 }

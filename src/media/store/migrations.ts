@@ -5,6 +5,7 @@ import './tables.ts';
 /** The tables of this domain, as they came to be. */
 export const mediaMigrations: Migrations = {
   '0400_media_init': { up: createMedia },
+  '0401_media_thumbnails': { up: createThumbnails },
 };
 
 async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
@@ -45,4 +46,30 @@ async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('file_count', 'integer', (c) => c.notNull())
     .modifyEnd(clustered)
     .execute();
+}
+
+async function createThumbnails({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('media_pictures')
+    .addColumn('sha256', 'text', (c) => c.primaryKey().notNull())
+    .addColumn('format', 'text')
+    .addColumn('width', 'integer', (c) => c.notNull())
+    .addColumn('height', 'integer', (c) => c.notNull())
+    .addColumn('frame_count', 'integer', (c) => c.notNull())
+    .modifyEnd(clustered)
+    .execute();
+  await schema
+    .createTable('media_thumbnails')
+    .addColumn('source_sha256', 'text', (c) => c.notNull())
+    .addColumn('width', 'integer', (c) => c.notNull())
+    .addColumn('height', 'integer', (c) => c.notNull())
+    .addColumn('method', 'text', (c) => c.notNull())
+    .addColumn('is_animated', 'integer', (c) => c.notNull())
+    .addColumn('sha256', 'text', (c) => c.notNull())
+    .addColumn('size_bytes', 'integer', (c) => c.notNull())
+    .addColumn('content_type', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('media_thumbnails_pk', ['source_sha256', 'width', 'height', 'method', 'is_animated'])
+    .modifyEnd(clustered)
+    .execute();
+  await schema.createIndex('media_thumbnails_by_sha256').on('media_thumbnails').column('sha256').execute();
 }

@@ -45,10 +45,37 @@ export interface MediaUsageTable {
   file_count: number;
 }
 
+/** What is known of a file as a picture; also that it is none, so that nobody looks again. */
+export interface MediaPicturesTable {
+  sha256: string;
+  /** `jpeg`, `png`, `gif`, `webp`, `heif`, `tiff`; null: not a picture that we can read. */
+  format: string | null;
+  /** In pixels, as shown (turned as its orientation says). */
+  width: number;
+  height: number;
+  frame_count: number;
+}
+
+/** Thumbnails, by the file that they are of. */
+export interface MediaThumbnailsTable {
+  source_sha256: string;
+  /** In pixels. */
+  width: number;
+  height: number;
+  method: 'crop' | 'scale';
+  is_animated: number;
+  /** The thumbnail's own file. */
+  sha256: string;
+  size_bytes: number;
+  content_type: string;
+}
+
 declare module '../../storage/tables.ts' {
   interface Tables {
     media: MediaTable;
     media_blobs: MediaBlobsTable;
     media_usage: MediaUsageTable;
+    media_pictures: MediaPicturesTable;
+    media_thumbnails: MediaThumbnailsTable;
   }
 }
