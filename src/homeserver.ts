@@ -216,7 +216,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     media,
     ...roomParts,
     ...clientParts,
-    checkHealth: () => database.read(async (tx) => tx.db.selectFrom('jobs').select('name').limit(1).execute()),
+    checkHealth: () => accounts.users.isEmpty(),
     startJobs: () => jobs.start(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };

@@ -24,7 +24,8 @@ export function redactionRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
         const { userId: sender, deviceId = '', isSuspended } = requester;
         // The target stands in the path; one in the body is none of the content.
         const { redacts: _redacts, ...content } = body;
-        if (content.reason !== undefined && typeof content.reason !== 'string') throw badJson('reason must be a string');
+        if (content.reason !== undefined && typeof content.reason !== 'string')
+          throw badJson('reason must be a string');
         const transaction = { userId: sender, deviceId, txnId };
         return { event_id: await rooms.redact({ roomId, sender, redacts, content, transaction, isSuspended }) };
       },

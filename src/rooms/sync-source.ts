@@ -14,7 +14,7 @@ import {
   type StateKeys,
   type StoredEvent,
 } from './store/index.ts';
-import { type MemberPosition, listJoinedAmong, listJoinedIn, listMovedAfter } from './store/shared-rooms.ts';
+import { listJoinedAmong, listJoinedIn, listMovedAfter, type MemberPosition } from './store/shared-rooms.ts';
 import type { StateTree } from './store/state-tree.ts';
 
 /** What the source is made of; all of it belongs to the process. */
@@ -133,11 +133,7 @@ export class SyncSource {
   }
 
   /** Which of some users are joined to which of some rooms. */
-  joinedAmong(
-    tx: ReadTx,
-    roomNids: readonly number[],
-    userIds: readonly UserId[],
-  ): Promise<readonly MemberPosition[]> {
+  joinedAmong(tx: ReadTx, roomNids: readonly number[], userIds: readonly UserId[]): Promise<readonly MemberPosition[]> {
     return listJoinedAmong(tx, roomNids, userIds);
   }
 

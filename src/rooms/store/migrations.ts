@@ -18,11 +18,7 @@ export const roomsMigrations: Migrations = {
   // Who came and went since: for device lists.
   '0203_rooms_membership_positions': {
     async up(db) {
-      await db.schema
-        .createIndex('memberships_position')
-        .on('memberships')
-        .columns(['room_nid', 'position'])
-        .execute();
+      await db.schema.createIndex('memberships_position').on('memberships').columns(['room_nid', 'position']).execute();
     },
   },
   ...stateMigrations,
