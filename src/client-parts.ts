@@ -3,11 +3,13 @@ import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
 import type { Jobs } from './jobs/index.ts';
+import { moderationMigrations, Reports } from './moderation/index.ts';
 import type { RoomParts } from './room-parts.ts';
 import { Search, SearchIndexer, searchMigrations } from './search/index.ts';
 import { type Database, joinMigrations } from './storage/index.ts';
 import { Cursors, type Hub } from './streams/index.ts';
 import type { Logger } from './telemetry/log.ts';
+import { UserDirectory, UserDirectoryIndexer, userDirectoryMigrations } from './user-directory/index.ts';
 
 /** What these parts are built on. */
 export interface ClientPartsDeps extends RoomParts {
@@ -22,23 +24,41 @@ export interface ClientPartsDeps extends RoomParts {
 
 /** These parts. Disposing of them stops what `startFollowing` has started. */
 export interface ClientParts extends AsyncDisposable {
+  readonly hub: Hub;
+  readonly reports: Reports;
   readonly search: Search;
   readonly searchIndexer: SearchIndexer;
+  readonly userDirectory: UserDirectory;
   /** Begins to follow the streams. */
   startFollowing(): void;
 }
 
-export const clientMigrations = joinMigrations(searchMigrations);
+export const clientMigrations = joinMigrations(searchMigrations, userDirectoryMigrations, moderationMigrations);
 
 /** Makes the parts; nothing runs before `startFollowing`. */
 export function makeClientParts(deps: ClientPartsDeps): ClientParts {
-  const { database, hub, streams, rooms, logger } = deps;
+  const { config, clock, database, hub, streams, rooms, accounts, logger } = deps;
+  const parts = new AsyncDisposableStack();
   const consumers = { database, streams, hub, cursors: new Cursors(), log: logger.child({ part: 'consumers' }) };
-  const searchIndexer = new SearchIndexer({ ...consumers, events: rooms.events });
+  const isLocal = accounts.isLocal.bind(accounts);
+  const searchIndexer = parts.use(new SearchIndexer({ ...consumers, events: rooms.events }));
+  const usersIndexer = parts.use(new UserDirectoryIndexer({ ...consumers, events: rooms.events, isLocal }));
+  const userDirectory = new UserDirectory({
+    database,
+    indexer: usersIndexer,
+    accounts: { isLocal, activeAmong: (userIds) => accounts.users.activeAmong(userIds) },
+    allLocalUsers: config.user_directory.all_local_users,
+  });
   return {
+    hub,
+    reports: new Reports({ database, rooms, clock }),
     search: new Search(rooms.reading, searchIndexer),
     searchIndexer,
-    startFollowing: () => searchIndexer.start(),
-    [Symbol.asyncDispose]: () => searchIndexer.stop(),
+    userDirectory,
+    startFollowing: () => {
+      searchIndexer.start();
+      usersIndexer.start();
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
 }

@@ -47,6 +47,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     accounts: { getProfile: (userId) => accounts.getProfile(userId), ignoredUsers },
     pushRules: accounts.pushRules,
     guests: accounts.users,
+    invitePolicy: accounts.invitePolicy,
   });
   const typingStream = new MemoryStream('typing', clock);
   const streams = new Streams(database, [typingStream]);

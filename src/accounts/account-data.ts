@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject, readObject } from '../protocol/json/inde
 import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import {
+  DELETED,
   type AccountDataRoom,
   type AccountDataRow,
   accountDataBetween,
@@ -69,9 +70,7 @@ export class AccountData {
 
   /** Sets what a client sent. Throws 405 for types that only the server writes. */
   async setByClient(userId: UserId, roomId: RoomId | undefined, type: string, content: JsonObject): Promise<void> {
-    if (SERVER_MANAGED.has(type)) {
-      throw new MatrixError('M_BAD_JSON', `${type} can not be set through this API`, { status: 405 });
-    }
+    if (SERVER_MANAGED.has(type)) throw serverManaged(type);
     await this.#database.write('main', (tx) => this.set(tx, userId, roomId, type, content));
   }
 
@@ -83,9 +82,19 @@ export class AccountData {
     type: string,
     content: JsonObject,
   ): Promise<number> {
+    return this.#put(tx, userId, roomId, type, JSON.stringify(content));
+  }
+
+  async #put(
+    tx: WriteTx,
+    userId: UserId,
+    roomId: RoomId | undefined,
+    type: string,
+    content: string,
+  ): Promise<number> {
     const room: AccountDataRoom = roomId ?? '';
     const position = tx.nextPosition('account_data');
-    await upsertAccountData(tx, { user_id: userId, room_id: room, type, content: JSON.stringify(content), position });
+    await upsertAccountData(tx, { user_id: userId, room_id: room, type, content, position });
     tx.onCommit(() => {
       this.#generation++;
       this.#cache.delete(cacheKey(userId, room, type));
@@ -94,6 +103,18 @@ export class AccountData {
       this.#hub.wake([`user:${userId}`, 'stream:account_data'], { stream: 'account_data', position });
     });
     return position;
+  }
+
+  /**
+   * Deletes account data; `/sync` shows it as empty to who had it. Throws 405 for types that only the server writes.
+   * MSC3391.
+   */
+  async delete(userId: UserId, roomId: RoomId | undefined, type: string): Promise<void> {
+    if (SERVER_MANAGED.has(type)) throw serverManaged(type);
+    await this.#database.write('main', async (tx) => {
+      if ((await findAccountData(tx, userId, roomId ?? '', type)) === undefined) return;
+      await this.#put(tx, userId, roomId, type, DELETED);
+    });
   }
 
   /** Deletes all that a user kept with us, within a transaction. */
@@ -109,13 +130,15 @@ export class AccountData {
   /** What changed for a user after `from`, up to and including `to`, in order. */
   async changedBetween(userId: UserId, from: number, to: number): Promise<readonly AccountDataItem[]> {
     if (!this.mayHaveChanged(userId, from)) return [];
-    return (await this.#database.read((tx) => accountDataBetween(tx, userId, from, to))).map(toItem);
+    return this.#database.read((tx) => this.changedBetweenIn(tx, userId, from, to));
   }
 
   /** `changedBetween` within a transaction, and all that there is with `from` 0. */
   async changedBetweenIn(tx: ReadTx, userId: UserId, from: number, to: number): Promise<readonly AccountDataItem[]> {
     if (!this.mayHaveChanged(userId, from)) return [];
-    return (await accountDataBetween(tx, userId, from, to)).map(toItem);
+    const rows = await accountDataBetween(tx, userId, from, to);
+    // Who never had it need not know that it is gone.
+    return (from === 0 ? rows.filter((row) => row.content !== DELETED) : rows).map(toItem);
   }
 
   /** False only where nothing can have changed for the user after `from`; answers without a query. */
@@ -164,7 +187,11 @@ function cacheKey(userId: UserId, room: AccountDataRoom, type: string): string {
 
 function toItem(row: AccountDataRow): AccountDataItem {
   const roomId = row.room_id === '' ? undefined : row.room_id;
-  return { roomId, type: row.type, content: row.content, position: row.position };
+  return { roomId, type: row.type, content: row.content === DELETED ? '{}' : row.content, position: row.position };
+}
+
+function serverManaged(type: string): MatrixError {
+  return new MatrixError('M_BAD_JSON', `${type} can not be set through this API`, { status: 405 });
 }
 
 function parseTags(json: string | undefined): JsonObject {

@@ -19,6 +19,7 @@ export interface Device {
   readonly displayName: string | undefined;
   readonly lastSeenIp: string | undefined;
   readonly lastSeenTs: number | undefined;
+  readonly lastSeenUserAgent: string | undefined;
 }
 
 /** Called in the transaction in which devices go, so that keys and messages of theirs go with them. */
@@ -142,5 +143,6 @@ function toDevice(row: DeviceRow): Device {
     displayName: row.display_name ?? undefined,
     lastSeenIp: row.last_seen_ip ?? undefined,
     lastSeenTs: row.last_seen_ts ?? undefined,
+    lastSeenUserAgent: row.last_seen_user_agent ?? undefined,
   };
 }

@@ -10,6 +10,7 @@ import { type Hub, stream } from '../streams/index.ts';
 import { AccountData } from './account-data.ts';
 import { Devices } from './devices.ts';
 import { Filters } from './filters.ts';
+import { AccountInvitePolicy } from './invite-policy.ts';
 import { LastSeen } from './last-seen.ts';
 import { PasswordLogin } from './password-login.ts';
 import { Passwords } from './passwords.ts';
@@ -21,8 +22,10 @@ import { Registration } from './registration.ts';
 import { newSecret } from './secrets.ts';
 import { Sessions } from './sessions.ts';
 import { SharedSecret } from './shared-secret.ts';
+import { ShortTokens } from './short-tokens.ts';
 import { lastAccountDataPosition } from './store/account-data.ts';
 import { lastProfilePosition } from './store/profiles.ts';
+import { deleteExpiredShortTokens } from './store/short-tokens.ts';
 import { deleteExpiredTokens } from './store/tokens.ts';
 import { deleteExpiredUiaSessions, getOrCreateSecret } from './store/uia.ts';
 import { TokenAuthenticator } from './token-authenticator.ts';
@@ -36,7 +39,7 @@ export { fieldOf, type Profile, toJson as profileToJson } from './profile.ts';
 export type { Profiles } from './profiles.ts';
 export type { ProfilePublisher } from './propagation.ts';
 export type { Registered, Registration } from './registration.ts';
-export type { Session, Sessions } from './sessions.ts';
+export type { Session, SessionWish, Sessions } from './sessions.ts';
 export { accountsMigrations } from './store/migrations.ts';
 export type { AuthData, Flow, Uia } from './uia/index.ts';
 export type { NewUser, User, Users } from './users.ts';
@@ -84,6 +87,9 @@ export class Accounts implements AsyncDisposable {
   readonly accountData: AccountData;
   readonly pushRules: PushRules;
   readonly filters: Filters;
+  /** OpenID tokens and login tokens. */
+  readonly shortTokens: ShortTokens;
+  readonly invitePolicy: AccountInvitePolicy;
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #lastSeen: LastSeen;
@@ -114,6 +120,8 @@ export class Accounts implements AsyncDisposable {
     this.accountData = new AccountData(database, hub);
     this.pushRules = new PushRules(database, this.accountData);
     this.filters = new Filters(database);
+    this.shortTokens = new ShortTokens(database, clock, this.sessions);
+    this.invitePolicy = new AccountInvitePolicy(this.accountData);
     const { authenticator, devices, sessions, passwords, profiles } = this;
     this.users = new Users({ database, clock, passwords, authenticator, devices, profiles });
     this.passwordLogin = new PasswordLogin({ database, passwords, sessions, rateLimits, serverName });
@@ -167,6 +175,7 @@ export class Accounts implements AsyncDisposable {
     await this.#database.write('main', async (tx) => {
       await deleteExpiredTokens(tx, now, EXPIRED_TOKENS_KEPT_MS);
       await deleteExpiredUiaSessions(tx, now);
+      await deleteExpiredShortTokens(tx, now);
     });
   }
 

@@ -7,6 +7,7 @@ import type { Devices } from './devices.ts';
 import type { Passwords } from './passwords.ts';
 import type { Profiles } from './profiles.ts';
 import {
+  activeUsers,
   erasedUsers,
   existingUsers,
   findUser,
@@ -125,6 +126,11 @@ export class Users {
   /** Those of `userIds` that have an account here. */
   async existing(userIds: readonly UserId[]): Promise<ReadonlySet<string>> {
     return new Set(await this.#database.read((tx) => existingUsers(tx, userIds)));
+  }
+
+  /** Those of `userIds` that have an account here which isn't deactivated. */
+  async activeAmong(userIds: readonly UserId[]): Promise<ReadonlySet<string>> {
+    return new Set(await this.#database.read((tx) => activeUsers(tx, userIds)));
   }
 
   /** Those of `userIds` who left with the wish to be forgotten. From memory, for whoever was asked for before. */

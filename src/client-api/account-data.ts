@@ -67,6 +67,34 @@ export function accountDataRoutes({ accounts: { accountData } }: { accounts: Acc
         return {};
       },
     }),
+    route({
+      method: 'DELETE',
+      path: '/_matrix/client/unstable/org.matrix.msc3391/user/{userId}/account_data/{type}',
+      operationId: 'deleteAccountData',
+      spec: 'https://github.com/matrix-org/matrix-spec-proposals/pull/3391',
+      auth: 'user',
+      allowSuspended: true,
+      params,
+      handle: async ({ requester, params: { userId, type } }) => {
+        assertOwn(requester, userId);
+        await accountData.delete(userId, undefined, type);
+        return {};
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/_matrix/client/unstable/org.matrix.msc3391/user/{userId}/rooms/{roomId}/account_data/{type}',
+      operationId: 'deleteAccountDataPerRoom',
+      spec: 'https://github.com/matrix-org/matrix-spec-proposals/pull/3391',
+      auth: 'user',
+      allowSuspended: true,
+      params: roomParams,
+      handle: async ({ requester, params: { userId, roomId, type } }) => {
+        assertOwn(requester, userId);
+        await accountData.delete(userId, roomId, type);
+        return {};
+      },
+    }),
   ];
 }
 

@@ -19,7 +19,13 @@ const CAPABILITIES: Readonly<Record<string, (config: CapabilitiesConfig) => Json
   'm.profile_fields': () => ({ enabled: true }),
   'uk.tcpip.msc4133.profile_fields': () => ({ enabled: true }),
   'm.3pid_changes': () => ({ enabled: false }),
-  'm.get_login_token': () => ({ enabled: false }),
+  'm.get_login_token': () => ({ enabled: true }),
+};
+
+/** What only administrators can do. */
+const OF_ADMINISTRATORS: JsonObject = {
+  'm.account_moderation': { suspend: true, lock: true },
+  'uk.timedout.msc4323': { suspend: true, lock: true },
 };
 
 /** What this server can do for the user. */
@@ -32,7 +38,9 @@ export function capabilitiesRoutes({ config }: { config: CapabilitiesConfig }): 
       operationId: 'getCapabilities',
       spec: 'client-server-api/#get_matrixclientv3capabilities',
       auth: 'guest',
-      handle: () => ({ capabilities }),
+      handle: ({ requester: { isAdmin } }) => ({
+        capabilities: isAdmin ? { ...capabilities, ...OF_ADMINISTRATORS } : capabilities,
+      }),
     }),
   ];
 }

@@ -4,11 +4,15 @@ import type { Config } from '../config/index.ts';
 import type { Devices } from '../devices/index.ts';
 import type { Route } from '../http/index.ts';
 import type { Media } from '../media/index.ts';
+import type { Reports } from '../moderation/index.ts';
 import type { Receipts, Rooms, Typing } from '../rooms/index.ts';
 import type { Search } from '../search/index.ts';
+import type { Hub } from '../streams/index.ts';
 import type { Sync } from '../sync/index.ts';
+import type { UserDirectory } from '../user-directory/index.ts';
 import { accountDeactivationRoutes } from './account_deactivation.ts';
 import { accountDataRoutes } from './account-data.ts';
+import { adminRoutes } from './admin.ts';
 import { authedContentRepoRoutes } from './authed-content-repo.ts';
 import { banningRoutes } from './banning.ts';
 import { capabilitiesRoutes } from './capabilities.ts';
@@ -30,8 +34,12 @@ import { leavingRoutes } from './leaving.ts';
 import { listJoinedRoomsRoutes } from './list_joined_rooms.ts';
 import { listPublicRoomsRoutes } from './list_public_rooms.ts';
 import { loginRoutes } from './login.ts';
+import { loginTokenRoutes } from './login_token.ts';
 import { logoutRoutes } from './logout.ts';
 import { messagePaginationRoutes } from './message_pagination.ts';
+import { mutualRoomsRoutes } from './mutual_rooms.ts';
+import { oldSyncRoutes } from './old_sync.ts';
+import { openidRoutes } from './openid.ts';
 import { passwordManagementRoutes } from './password_management.ts';
 import { profileRoutes } from './profile.ts';
 import { pushrulesRoutes } from './pushrules.ts';
@@ -41,7 +49,9 @@ import { redactionRoutes } from './redaction.ts';
 import { refreshRoutes } from './refresh.ts';
 import { registrationRoutes } from './registration.ts';
 import { registrationTokensRoutes } from './registration_tokens.ts';
+import { reportContentRoutes } from './report_content.ts';
 import { roomEventByTimestampRoutes } from './room_event_by_timestamp.ts';
+import { roomInitialSyncRoutes } from './room_initial_sync.ts';
 import { roomSendRoutes } from './room_send.ts';
 import { roomStateRoutes } from './room_state.ts';
 import { roomUpgradesRoutes } from './room_upgrades.ts';
@@ -51,14 +61,20 @@ import { supportRoutes } from './support.ts';
 import { syncRoutes } from './sync.ts';
 import { tagsRoutes } from './tags.ts';
 import { toDeviceRoutes } from './to_device.ts';
+import { thirdPartyLookupRoutes } from './third_party_lookup.ts';
 import { typingRoutes } from './typing.ts';
+import { usersRoutes } from './users.ts';
 import { versionsRoutes } from './versions.ts';
+import { voipRoutes } from './voip.ts';
 import { wellknownRoutes } from './wellknown.ts';
 import { whoamiRoutes } from './whoami.ts';
 
 /** The domains that the client-server API is made of. */
 export interface ClientApiParts {
+  readonly hub: Hub;
+  readonly reports: Reports;
   readonly search: Search;
+  readonly userDirectory: UserDirectory;
   readonly accounts: Accounts;
   readonly config: Config;
   readonly devices: Devices;
@@ -76,6 +92,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
   return [
     ...accountDataRoutes(parts),
     ...accountDeactivationRoutes(parts),
+    ...adminRoutes(parts),
     ...authedContentRepoRoutes(parts),
     ...banningRoutes({ rooms }),
     ...capabilitiesRoutes(parts),
@@ -97,8 +114,12 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...listJoinedRoomsRoutes({ reads }),
     ...listPublicRoomsRoutes({ reads, serverName: accounts.serverName }),
     ...loginRoutes(parts),
+    ...loginTokenRoutes(parts),
     ...logoutRoutes(parts),
     ...messagePaginationRoutes({ reads }),
+    ...mutualRoomsRoutes(parts),
+    ...oldSyncRoutes(parts),
+    ...openidRoutes(parts),
     ...passwordManagementRoutes(parts),
     ...profileRoutes(parts),
     ...pushrulesRoutes(parts),
@@ -108,7 +129,9 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...refreshRoutes(parts),
     ...registrationRoutes(parts),
     ...registrationTokensRoutes(parts),
+    ...reportContentRoutes(parts),
     ...roomEventByTimestampRoutes({ reads }),
+    ...roomInitialSyncRoutes(parts),
     ...roomSendRoutes({ rooms }),
     ...roomStateRoutes({ rooms }),
     ...roomUpgradesRoutes({ rooms }),
@@ -118,7 +141,10 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...syncRoutes({ sync, filters: accounts.filters }),
     ...tagsRoutes(parts),
     ...toDeviceRoutes(parts),
+    ...thirdPartyLookupRoutes(),
     ...typingRoutes({ reads, typing }),
+    ...usersRoutes(parts),
+    ...voipRoutes(parts),
     ...versionsRoutes(),
     ...wellknownRoutes(parts),
     ...whoamiRoutes(),

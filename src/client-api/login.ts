@@ -1,7 +1,7 @@
 /** Spec: data/api/client-server/login.yaml */
 import { z } from 'zod';
-import type { Accounts } from '../accounts/index.ts';
-import { type Route, route } from '../http/route.ts';
+import type { Accounts, Session, SessionWish } from '../accounts/index.ts';
+import { type Remote, type Route, route } from '../http/route.ts';
 import { forbidden, MatrixError, missingParam } from '../protocol/errors.ts';
 import { sessionTokens } from './auth-data.ts';
 import { v3 } from './paths.ts';
@@ -14,6 +14,8 @@ const body = z.object({
   user: z.string().optional(),
   medium: z.string().optional(),
   password: z.string().optional(),
+  /** Of `m.login.token`. */
+  token: z.string().optional(),
   device_id: z.string().optional(),
   initial_device_display_name: z.string().optional(),
   refresh_token: z.boolean().optional(),
@@ -30,7 +32,7 @@ export function loginRoutes({ accounts, config }: { accounts: Accounts; config: 
       operationId: 'getLoginFlows',
       spec: 'client-server-api/#get_matrixclientv3login',
       auth: 'none',
-      handle: () => ({ flows: [{ type: 'm.login.password' }] }),
+      handle: () => ({ flows: [{ type: 'm.login.password' }, { type: 'm.login.token', get_login_token: true }] }),
     }),
     route({
       method: 'POST',
@@ -41,15 +43,12 @@ export function loginRoutes({ accounts, config }: { accounts: Accounts; config: 
       rateLimit: 'login',
       body,
       handle: async ({ body, remote }) => {
-        if (body.type !== 'm.login.password') throw new MatrixError('M_UNKNOWN', 'This type of login is not offered');
-        const user = userOf(body);
-        if (body.password === undefined) throw missingParam('Missing key: password');
         const wish = {
           deviceId: body.device_id,
           deviceName: body.initial_device_display_name,
           canRefresh: body.refresh_token,
         };
-        const session = await accounts.passwordLogin.logIn(user, body.password, wish, remote);
+        const session = await logIn(accounts, body, wish, remote);
         return {
           user_id: session.userId,
           device_id: session.deviceId,
@@ -62,8 +61,25 @@ export function loginRoutes({ accounts, config }: { accounts: Accounts; config: 
   ];
 }
 
+/** Opens a session by whatever the client shows. */
+function logIn(
+  accounts: Accounts,
+  { type, token, password, ...named }: z.output<typeof body>,
+  wish: SessionWish,
+  remote: Remote,
+): Promise<Session> {
+  if (type === 'm.login.token') {
+    if (token === undefined) throw missingParam('Missing key: token');
+    return accounts.shortTokens.logIn(token, wish, remote);
+  }
+  if (type !== 'm.login.password') throw new MatrixError('M_UNKNOWN', 'This type of login is not offered');
+  const user = userOf(named);
+  if (password === undefined) throw missingParam('Missing key: password');
+  return accounts.passwordLogin.logIn(user, password, wish, remote);
+}
+
 /** Whom the client names. Other identifiers than user names are refused: none are known here. */
-function userOf({ identifier, user, medium }: z.output<typeof body>): string {
+function userOf({ identifier, user, medium }: Pick<z.output<typeof body>, 'identifier' | 'user' | 'medium'>): string {
   const type =
     identifier?.type ?? (medium === undefined && identifier?.medium === undefined ? 'm.id.user' : 'm.id.thirdparty');
   if (type === 'm.id.thirdparty' || type === 'm.id.phone') {

@@ -13,6 +13,27 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   // MSC4133: profile fields
   'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,
+  // MSC2666: mutual rooms
+  'uk.half-shot.msc2666.query_mutual_rooms': true,
+  'uk.half-shot.msc2666.query_mutual_rooms.stable': true,
+  // MSC3882: login tokens
+  'org.matrix.msc3882': true,
+  // MSC4143: where MatrixRTC's media go
+  'org.matrix.msc4143': true,
+  // MSC4151, MSC4260: reporting rooms and users
+  'org.matrix.msc4151': true,
+  'org.matrix.msc4260': true,
+  'org.matrix.msc4260.stable': true,
+  // MSC4155, MSC4380: blocking invites
+  'org.matrix.msc4155': true,
+  'org.matrix.msc4380': true,
+  'org.matrix.msc4380.stable': true,
+  // MSC4323: locking and suspending accounts
+  'uk.timedout.msc4323': true,
+  // MSC4169: redacting through /send
+  'com.beeper.msc4169': true,
+  // MSC3391: deleting account data
+  'org.matrix.msc3391': true,
 };
 
 /** Which versions of the specification we follow. */

@@ -1,16 +1,22 @@
 /** The whole configuration: one section a file. Keys are the same in YAML and in code. */
 import { z } from 'zod';
+import { callsSection } from './calls.ts';
 import { databaseSection } from './database.ts';
+import { delayedEventsSection } from './delayed-events.ts';
+import { emailSection } from './email.ts';
 import { httpSection } from './http.ts';
 import { listenersSection } from './listeners.ts';
 import { loggingSection } from './logging.ts';
 import { loginSection } from './login.ts';
 import { mediaSection } from './media.ts';
+import { presenceSection } from './presence.ts';
+import { pushSection } from './push.ts';
 import { rateLimitsSection } from './rate-limits.ts';
 import { registrationSection } from './registration.ts';
 import { roomsSection } from './rooms.ts';
 import { serverSection } from './server.ts';
 import { termsSection } from './terms.ts';
+import { userDirectorySection } from './user-directory.ts';
 import { webSection } from './web.ts';
 import { wellKnownSection } from './well-known.ts';
 
@@ -25,6 +31,12 @@ export const configSchema = z.strictObject({
   login: loginSection,
   rooms: roomsSection,
   media: mediaSection,
+  user_directory: userDirectorySection,
+  presence: presenceSection,
+  push: pushSection,
+  calls: callsSection,
+  delayed_events: delayedEventsSection,
+  email: emailSection,
   rate_limits: rateLimitsSection,
   well_known: wellKnownSection,
   web: webSection,

@@ -7,6 +7,9 @@ export type AccountDataRow = Readonly<AccountDataTable>;
 /** The room of account data; empty for data that belongs to none. */
 export type AccountDataRoom = RoomId | '';
 
+/** In place of the content of account data that was deleted: the row stays, so that `/sync` can tell. */
+export const DELETED = '';
+
 const contentByKey = compiledOnce<{ userId: string; roomId: string; type: string }>()((db, p) =>
   db
     .selectFrom('account_data')
@@ -33,7 +36,8 @@ export async function findAccountData(
   roomId: AccountDataRoom,
   type: string,
 ): Promise<string | undefined> {
-  return (await tx.find(contentByKey, { userId, roomId, type }))?.content;
+  const content = (await tx.find(contentByKey, { userId, roomId, type }))?.content;
+  return content === DELETED ? undefined : content;
 }
 
 /** What changed for a user after `from`, up to and including `to`, in order. */
@@ -71,5 +75,11 @@ export async function lastAccountDataPosition(tx: ReadTx): Promise<number> {
 
 /** All account data of a type that belongs to no room, of all users. */
 export async function listAccountDataOfType(tx: ReadTx, type: string): Promise<readonly AccountDataRow[]> {
-  return tx.db.selectFrom('account_data').selectAll().where('type', '=', type).where('room_id', '=', '').execute();
+  return tx.db
+    .selectFrom('account_data')
+    .selectAll()
+    .where('type', '=', type)
+    .where('room_id', '=', '')
+    .where('content', '!=', DELETED)
+    .execute();
 }

@@ -19,6 +19,17 @@ export async function existingUsers(tx: ReadTx, userIds: readonly UserId[]): Pro
   return rows.map((row) => row.user_id);
 }
 
+/** Those of `userIds` that have an account here which isn't deactivated. */
+export async function activeUsers(tx: ReadTx, userIds: readonly UserId[]): Promise<readonly string[]> {
+  const rows = await tx.db
+    .selectFrom('users')
+    .select('user_id')
+    .where('user_id', 'in', textList(userIds))
+    .where('is_deactivated', '=', 0)
+    .execute();
+  return rows.map((row) => row.user_id);
+}
+
 /** Those of `userIds` whose accounts were erased. */
 export async function erasedUsers(tx: ReadTx, userIds: readonly UserId[]): Promise<readonly string[]> {
   const rows = await tx.db

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/** `push`: notifications through push gateways. */
+export const pushSection = z
+  .strictObject({
+    include_content: z.boolean().prefault(true).meta({
+      description:
+        'Whether gateways get sender, room name and content of messages, where a client asks for it. Off, they only get ids, and the client fetches the rest.',
+    }),
+    private_gateways: z.boolean().prefault(false).meta({
+      description:
+        'Whether push gateways may be on private addresses and without TLS. Only for gateways of your own: anybody with an account names addresses that this server then calls.',
+    }),
+  })
+  .prefault({})
+  .meta({ description: 'Notifications on telephones, through push gateways.' });
