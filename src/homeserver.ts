@@ -112,7 +112,13 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
     await startListeners({
       listeners: config.listeners,
       pipeline,
-      web: lazyWeb({ config, logger, remoteOf, hasAccounts: async () => !(await accounts.users.isEmpty()) }),
+      web: lazyWeb({
+        config,
+        logger,
+        remoteOf,
+        hasAccounts: async () => !(await accounts.users.isEmpty()),
+        firstLocalUserIsAdmin: common.firstLocalUserIsAdmin,
+      }),
       dataFolder: config.server.data_folder,
       serverName: config.server.name,
       shutdownTimeoutMs: config.http.shutdown_timeout,

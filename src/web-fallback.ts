@@ -12,6 +12,8 @@ export interface LazyWebOptions {
   /** Tells whether a request comes from this machine itself. */
   readonly remoteOf: RemoteOf;
   readonly hasAccounts: () => Promise<boolean>;
+  /** The very first account becomes an administrator, if it is made from this machine itself. */
+  readonly firstLocalUserIsAdmin: boolean;
 }
 
 /** Serves the pages; builds the web client first if that has not happened yet. */
@@ -30,7 +32,8 @@ export function lazyWeb(options: LazyWebOptions): Fallback {
   };
 }
 
-async function makeApp({ config, logger, remoteOf, hasAccounts }: LazyWebOptions): Promise<Fallback> {
+async function makeApp(options: LazyWebOptions): Promise<Fallback> {
+  const { config, logger, remoteOf, hasAccounts } = options;
   const [{ createWebApp }, { ensureWebClient, webRouter }] = await Promise.all([
     import('./http/web-app.ts'),
     import('./web/index.ts'),
@@ -38,14 +41,18 @@ async function makeApp({ config, logger, remoteOf, hasAccounts }: LazyWebOptions
   const router = webRouter({
     pagesFolder: path.join(import.meta.dirname, 'web/pages'),
     clientFolder: config.web.client ? (builtClient() ?? (await ensureWebClient(PROJECT_FOLDER))) : undefined,
-    facts: async (request) => ({
-      serverName: config.server.name,
-      version: VERSION,
-      mayRegister:
-        config.registration.open_to === 'everyone' ||
-        (config.registration.open_to === 'local' && remoteOf(request).isLocal),
-      hasAccounts: await hasAccounts(),
-    }),
+    facts: async (request) => {
+      const { isLocal } = remoteOf(request);
+      const { open_to } = config.registration;
+      const isEmpty = !(await hasAccounts());
+      return {
+        serverName: config.server.name,
+        version: VERSION,
+        mayRegister: open_to === 'everyone' || (open_to === 'local' && isLocal),
+        hasAccounts: !isEmpty,
+        nextIsAdmin: options.firstLocalUserIsAdmin && isLocal && isEmpty,
+      };
+    },
   });
   return createWebApp({ trustedProxies: config.http.trusted_proxies, router, logger });
 }

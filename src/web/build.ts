@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { sdkPatches } from './sdk-patches.ts';
 
 /** Where the bundle lies below the project's folder. */
 const OUTPUT_FOLDER = '.cache/web';
@@ -29,6 +30,7 @@ export async function ensureWebClient(projectFolder: string): Promise<string> {
     base: WEB_BASE_PATH,
     configFile: false,
     logLevel: 'error',
+    plugins: [sdkPatches()],
     build: {
       outDir: scratch,
       emptyOutDir: true,
@@ -41,16 +43,24 @@ export async function ensureWebClient(projectFolder: string): Promise<string> {
   await cp(path.join(sdk, 'sw.js'), path.join(scratch, 'sw.js'));
   await writeFile(path.join(scratch, STAMP_FILE), stamp);
   await rm(output, { recursive: true, force: true });
-  await rename(scratch, output);
+  try {
+    await rename(scratch, output);
+  } catch (error) {
+    // Another process was quicker; its bundle is as good as ours.
+    await rm(scratch, { recursive: true, force: true });
+    if ((await readIfThere(path.join(output, STAMP_FILE))) !== stamp) throw error;
+  }
   return output;
 }
 
-/** A digest of the page's sources and of the versions of the packages that go into the bundle. */
+/** A digest of the page's sources, of how it is built, and of the versions of the packages that go into the bundle. */
 async function stampOf(source: string): Promise<string> {
   const require = createRequire(import.meta.url);
   const hash = createHash('sha256');
-  for (const name of (await readdir(source)).toSorted()) {
-    hash.update(name).update(await readFile(path.join(source, name)));
+  const recipe = ['build.ts', 'sdk-patches.ts'].map((name) => path.join(source, '..', name));
+  const sources = (await readdir(source)).toSorted().map((name) => path.join(source, name));
+  for (const file of [...recipe, ...sources]) {
+    hash.update(path.relative(source, file)).update(await readFile(file));
   }
   for (const entry of ['hydrogen-view-sdk', '@matrix-org/olm', 'vite']) {
     hash.update(require.resolve(entry)).update(await packageVersion(require.resolve(entry)));

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import express, { type NextFunction, type Request, type Response, type Router } from 'express';
 import { WEB_BASE_PATH } from './build.ts';
-import { renderStartPage, type StartPageFacts } from './start-page.ts';
+import { renderRegisterPage } from './register-page.ts';
+import { type PageFacts, renderStartPage } from './start-page.ts';
 
 /** What the web pages need of the rest of the server. */
 export interface WebOptions {
@@ -9,15 +10,15 @@ export interface WebOptions {
   readonly pagesFolder: string;
   /** The finished bundle of the web client; undefined: the client is switched off. */
   readonly clientFolder: string | undefined;
-  /** The facts for the start page, as they are for whoever asks. */
-  readonly facts: (request: Request) => Promise<Omit<StartPageFacts, 'webClient'>>;
+  /** The facts for our pages, as they are for whoever asks. */
+  readonly facts: (request: Request) => Promise<Omit<PageFacts, 'webClient'>>;
 }
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 /** Our own pages need nothing but themselves. */
 const PAGES_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; " +
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
   "base-uri 'none'; frame-ancestors 'none'";
 
 /**
@@ -37,13 +38,12 @@ export function webRouter({ pagesFolder, clientFolder, facts }: WebOptions): Rou
   const router = express.Router();
   const pages = withHeaders(PAGES_POLICY);
 
-  router.get('/', pages, async (request, response) => {
-    const html = renderStartPage({ ...(await facts(request)), webClient: clientFolder !== undefined });
+  const page = (render: (facts: PageFacts) => string) => async (request: Request, response: Response) => {
+    const html = render({ ...(await facts(request)), webClient: clientFolder !== undefined });
     response.set('cache-control', 'no-store').type('html').send(html);
-  });
-  router.get(`${WEB_BASE_PATH}register`, pages, (_request, response) => {
-    response.sendFile(path.join(pagesFolder, 'register.html'), { maxAge: 0 });
-  });
+  };
+  router.get('/', pages, page(renderStartPage));
+  router.get(`${WEB_BASE_PATH}register`, pages, page(renderRegisterPage));
   router.use(`${WEB_BASE_PATH}pages`, pages, express.static(pagesFolder, { index: false, maxAge: 0 }));
   if (clientFolder !== undefined) {
     const client = withHeaders(CLIENT_POLICY);

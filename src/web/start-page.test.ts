@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { renderStartPage } from './start-page.ts';
 
-const facts = { serverName: 'localhost', version: '1.0.0', webClient: true, mayRegister: true, hasAccounts: false };
+const facts = {
+  serverName: 'localhost',
+  version: '1.0.0',
+  webClient: true,
+  mayRegister: true,
+  hasAccounts: false,
+  nextIsAdmin: true,
+};
 
 describe('the start page', () => {
   it('leads the first visitor to an account and to the client', () => {

@@ -1,5 +1,7 @@
-/** What the start page says about this server. */
-export interface StartPageFacts {
+import { escapeHtml, renderPage } from './page.ts';
+
+/** What our pages say about this server, to one who reads them from where they are. */
+export interface PageFacts {
   readonly serverName: string;
   readonly version: string;
   /** Whether the web client in the box is served. */
@@ -8,41 +10,42 @@ export interface StartPageFacts {
   readonly mayRegister: boolean;
   /** Whether anybody has an account yet. */
   readonly hasAccounts: boolean;
+  /** Whether the account that the reader registers next becomes an administrator. */
+  readonly nextIsAdmin: boolean;
 }
+
+const COMMAND = '<code>npm start -- user create NAME --admin</code>';
+const REGISTER = '/_web/register';
+const CLIENT = '/_web/';
 
 /** The page at `/`: says that the server runs and what to do next. Pure: facts in, HTML out. */
-export function renderStartPage(facts: StartPageFacts): string {
-  const name = escapeHtml(facts.serverName);
-  return `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8" />
-    <meta name="viewport" content="width=device-width, initial-scale=1" />
-    <title>${name}</title>
-    <link rel="stylesheet" href="/_web/pages/style.css" />
-  </head>
-  <body>
-    <h1>${name}</h1>
-    <p class="running">This Matrix homeserver is running.</p>
-${firstSteps(facts)}
-    <p>Any other Matrix client works too: give it the address of this page as the homeserver.</p>
-    <footer>Inglenook ${escapeHtml(facts.version)}</footer>
-  </body>
-</html>
-`;
+export function renderStartPage(facts: PageFacts): string {
+  const steps = facts.hasAccounts ? nextSteps(facts) : firstSteps(facts);
+  return renderPage({
+    title: facts.serverName,
+    body: [
+      '<p class="running">This Matrix homeserver is running.</p>',
+      ...steps.map((step) => `<p>${step}</p>`),
+      '<p>Any other Matrix client works too: give it the address of this page as its homeserver.</p>',
+      `<footer>Inglenook ${escapeHtml(facts.version)}</footer>`,
+    ],
+  });
 }
 
-function firstSteps(facts: StartPageFacts): string {
-  const chat = facts.webClient ? '    <p><a class="button" href="/_web/">Chat in the browser</a></p>' : '';
-  const register = '    <p><a href="/_web/register">Make an account</a></p>';
-  if (facts.hasAccounts) return facts.mayRegister ? `${chat}\n${register}` : chat;
-  const command = '<code>npm start -- user create NAME --admin</code>';
-  return facts.mayRegister
-    ? `    <p>Nobody has an account yet. <a href="/_web/register">Make the first one</a>, or use the command ${command}.</p>\n${chat}`
-    : `    <p>Nobody has an account yet. Make the first one on the server with ${command}.</p>\n${chat}`;
+/** While nobody has an account, signing in leads nowhere: it comes second. */
+function firstSteps({ mayRegister, nextIsAdmin, webClient }: PageFacts): readonly string[] {
+  if (!mayRegister) return [`Nobody has an account yet. Make the first one on the server itself:<br />${COMMAND}`];
+  return [
+    `Nobody has an account yet.${nextIsAdmin ? ' The first one becomes the administrator.' : ''}`,
+    `<a class="button" href="${REGISTER}">Make the first account</a>`,
+    ...(webClient ? [`Then <a href="${CLIENT}">chat in the browser</a>.`] : []),
+    `On the command line, this makes an administrator:<br />${COMMAND}`,
+  ];
 }
 
-/** Text made safe to stand in HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+function nextSteps({ mayRegister, webClient }: PageFacts): readonly string[] {
+  const chat = `<a class="button" href="${CLIENT}">Chat in the browser</a>`;
+  const register = `<a class="button quiet" href="${REGISTER}">Make an account</a>`;
+  const buttons = [...(webClient ? [chat] : []), ...(mayRegister ? [register] : [])];
+  return buttons.length === 0 ? [] : [buttons.join(' ')];
 }

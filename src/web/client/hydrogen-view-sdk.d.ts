@@ -20,9 +20,10 @@ declare module 'hydrogen-view-sdk' {
     setNavigation(navigation: Navigation): void;
     createAndMountRootView(viewModel: RootViewModel): void;
   }
-  export class FeatureSet {
-    static load(settingsStorage: unknown): Promise<FeatureSet>;
+  export interface FeatureSet {
+    readonly calls: boolean;
   }
+  export const FeatureSet: { load(settingsStorage: unknown): Promise<FeatureSet> };
   export class RootViewModel {
     constructor(options: {
       readonly platform: Platform;

@@ -8,9 +8,33 @@ import olmLegacyUrl from '@matrix-org/olm/olm_legacy.js?url';
 import { createNavigation, createRouter, FeatureSet, Platform, RootViewModel } from 'hydrogen-view-sdk';
 import downloadSandboxUrl from 'hydrogen-view-sdk/download-sandbox.html?url';
 import workerUrl from 'hydrogen-view-sdk/main.js?url';
-import 'hydrogen-view-sdk/theme-element-light.css';
+import darkThemeUrl from 'hydrogen-view-sdk/theme-element-dark.css?url';
+import lightThemeUrl from 'hydrogen-view-sdk/theme-element-light.css?url';
+import './host.css';
+
+/** Hydrogen's themes, after the system's choice; resolves when the page can be drawn. */
+async function loadThemes(): Promise<void> {
+  const themes = [
+    { href: lightThemeUrl, media: '(prefers-color-scheme: light)' },
+    { href: darkThemeUrl, media: '(prefers-color-scheme: dark)' },
+  ];
+  await Promise.all(themes.map(loadStylesheet));
+}
+
+function loadStylesheet({ href, media }: { readonly href: string; readonly media: string }): Promise<void> {
+  const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href, media });
+  return new Promise((resolve, reject) => {
+    link.addEventListener('load', () => resolve());
+    link.addEventListener('error', () => reject(new Error(`${href} could not be loaded`)));
+    document.head.append(link);
+  });
+}
 
 async function start(container: HTMLElement): Promise<void> {
+  if (!window.isSecureContext) {
+    throw new Error('browsers allow it only at addresses that begin with https:// or with http://localhost');
+  }
+  await loadThemes();
   const platform = new Platform({
     container,
     assetPaths: {
@@ -40,5 +64,9 @@ async function start(container: HTMLElement): Promise<void> {
 const container = document.getElementById('app');
 if (!container) throw new Error('The page has no #app element');
 start(container).catch((error: unknown) => {
-  container.textContent = `The chat could not start: ${error instanceof Error ? error.message : String(error)}`;
+  const message = document.createElement('p');
+  message.className = 'host-message';
+  message.setAttribute('role', 'alert');
+  message.textContent = `The chat can’t start: ${error instanceof Error ? error.message : String(error)}.`;
+  container.replaceChildren(message);
 });

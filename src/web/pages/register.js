@@ -79,14 +79,18 @@ form.addEventListener('submit', async (event) => {
   message.textContent = '';
   if (form.password.value !== form.again.value) {
     message.textContent = 'The two passwords differ.';
+    form.again.focus();
     return;
   }
   form.submit_button.disabled = true;
   try {
     const userId = await register();
     document.querySelector('#user-id').textContent = userId;
+    document.querySelector('#admin')?.remove();
     form.hidden = true;
-    document.querySelector('#done').hidden = false;
+    const done = document.querySelector('#done');
+    done.hidden = false;
+    done.focus();
   } catch (error) {
     message.textContent = error.message;
   } finally {

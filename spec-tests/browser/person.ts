@@ -1,0 +1,147 @@
+/** Somebody in front of a browser: does by mouse and keyboard what people do in our pages and in Hydrogen. */
+import type { Locator, Page } from 'playwright-core';
+import { screenshot, type TestBrowser } from './chromium.ts';
+import { collectProblems } from './problems.ts';
+
+export class Person {
+  readonly name: string;
+  readonly page: Page;
+  /** What went wrong in the page so far. */
+  readonly problems: string[];
+  readonly #baseUrl: string;
+
+  private constructor(name: string, page: Page, baseUrl: string) {
+    this.name = name;
+    this.page = page;
+    this.problems = collectProblems(page);
+    this.#baseUrl = baseUrl;
+  }
+
+  /** Sits down at an empty browser. */
+  static async arrive(browser: TestBrowser, name: string, baseUrl: string): Promise<Person> {
+    return new Person(name, await browser.newPage(), baseUrl);
+  }
+
+  get password(): string {
+    return `the password of ${this.name}`;
+  }
+
+  /** Opens a path of the server. */
+  async open(target: string): Promise<void> {
+    await this.page.goto(this.#baseUrl + target);
+  }
+
+  /** Registers by our form, as it stands open. */
+  async fillRegistration(): Promise<void> {
+    await this.page.getByLabel('User name').fill(this.name);
+    await this.page.getByLabel('Password', { exact: true }).fill(this.password);
+    await this.page.getByLabel('Password, once more').fill(this.password);
+    await this.page.getByRole('button', { name: 'Make the account' }).click();
+  }
+
+  /** Signs in with Hydrogen, as its form stands open; resolves when the room list is there. */
+  async logIn(): Promise<void> {
+    await this.page.getByLabel('Username').fill(this.name);
+    await this.page.getByLabel('Password').fill(this.password);
+    await this.page.getByRole('button', { name: 'Log In' }).click();
+    await this.page.locator('.SessionView .LeftPanel').waitFor();
+  }
+
+  /** From nothing to the room list. */
+  async registerAndLogIn(): Promise<void> {
+    await this.open('/_web/register');
+    await this.fillRegistration();
+    await this.page.getByRole('link', { name: 'Sign in and chat' }).click();
+    await this.logIn();
+  }
+
+  /** Makes a room by Hydrogen's form and opens it. */
+  async createRoom(name: string, { alias }: { readonly alias?: string } = {}): Promise<void> {
+    await this.#newRoomMenu('Create Room');
+    await this.page.getByLabel('Room name').fill(name);
+    if (alias !== undefined) {
+      await this.page.getByLabel('Public room, anyone can join').check();
+      await this.page.getByLabel('Room alias').fill(alias);
+    }
+    await this.page.locator('.CreateRoomView button[type=submit]').click();
+    await this.composer.waitFor();
+  }
+
+  /** Joins a room by its id or alias. */
+  async joinRoom(alias: string): Promise<void> {
+    await this.#newRoomMenu('Join Room');
+    await this.page.getByLabel('Room id').fill(alias);
+    await this.page.locator('.JoinRoomView button[type=submit]').click();
+    await this.composer.waitFor();
+  }
+
+  /** Opens the side panel with the room's members. */
+  async openMembers(): Promise<void> {
+    await this.page.getByRole('button', { name: 'Room options' }).click();
+    await this.#pick('Room details');
+    await this.page.getByRole('button', { name: 'People' }).click();
+    await this.page.locator('.MemberListView').waitFor();
+  }
+
+  /** Invites by the members' panel. */
+  async invite(userId: string): Promise<void> {
+    await this.openMembers();
+    await this.page.getByRole('button', { name: 'Invite to this room' }).click();
+    await this.page.getByPlaceholder('Enter user-id of user').fill(userId);
+    await this.page.locator('.InvitePanelView__btn').click();
+  }
+
+  /** Accepts an invitation that stands in the room list. */
+  async acceptInvite(roomName: string): Promise<void> {
+    await this.roomTile(roomName).click();
+    await this.page.getByRole('button', { name: 'Accept' }).click();
+    await this.composer.waitFor();
+  }
+
+  /** Writes into the open room; resolves when the server has it. */
+  async say(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.composer.press('Enter');
+    await this.message(text).and(this.page.locator(':not(.unsent)')).waitFor();
+  }
+
+  /** Waits until a message is on the screen. */
+  async sees(text: string): Promise<void> {
+    await this.message(text).waitFor();
+  }
+
+  /** Opens the menu of a message and picks from it. */
+  async onMessage(text: string, choice: string): Promise<void> {
+    await this.message(text).hover();
+    await this.message(text).locator('.Timeline_messageOptions').click();
+    await this.#pick(choice);
+  }
+
+  /** The line of the open room that holds this text. */
+  message(text: string): Locator {
+    return this.page.locator('.Timeline li.Timeline_message').filter({ hasText: text });
+  }
+
+  /** A room's line in the room list. */
+  roomTile(name: string): Locator {
+    return this.page.locator('.RoomList li').filter({ hasText: name });
+  }
+
+  get composer(): Locator {
+    return this.page.locator('.MessageComposer textarea');
+  }
+
+  screenshot(name: string): Promise<void> {
+    return screenshot(this.page, name);
+  }
+
+  async #newRoomMenu(choice: string): Promise<void> {
+    await this.page.locator('.LeftPanel .utilities .button-utility.create').click();
+    await this.#pick(choice);
+  }
+
+  /** Picks from the menu that is open. */
+  async #pick(choice: string): Promise<void> {
+    await this.page.locator('.popupContainer').getByRole('button', { name: choice, exact: true }).click();
+  }
+}
