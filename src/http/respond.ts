@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline as pipe } from 'node:stream/promises';
 import { constants, gzip } from 'node:zlib';
 import type { MatrixError } from '../protocol/errors.ts';
-import { RawJson, Reply, type ReplyBody, type Result } from './result.ts';
+import { RawJson, Reply, type ReplyBody, type Result, WrittenBody } from './result.ts';
 
 /** JSON shorter than this (in UTF-16 units) is sent as it is: compressing it would cost more than it saves. */
 export const GZIP_UNITS_MIN = 4096;
@@ -45,6 +45,7 @@ function sendReply(
     response.end();
     return undefined;
   }
+  if (body instanceof WrittenBody) return sendWritten(incoming, response, status, head, body);
   const bytes = typeof body === 'string' ? Buffer.from(body) : body instanceof Uint8Array ? body : undefined;
   if (status !== 204 && status !== 304) head.push('content-length', String(bytes?.length ?? 0));
   response.writeHead(status, head);
@@ -52,10 +53,24 @@ function sendReply(
   return undefined;
 }
 
+async function sendWritten(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  head: string[],
+  body: WrittenBody,
+): Promise<void> {
+  response.writeHead(status, head);
+  if (incoming.method === 'HEAD') await body.discard();
+  else await body.writeTo(response);
+  response.end();
+}
+
 /** The body's JSON where it is to be sent as such. */
 function jsonText(body: ReplyBody): string | undefined {
   if (body instanceof RawJson) return body.json;
   if (typeof body !== 'object' || body instanceof Uint8Array || body instanceof Readable) return undefined;
+  if (body instanceof WrittenBody) return undefined;
   return JSON.stringify(body);
 }
 

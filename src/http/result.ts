@@ -1,5 +1,5 @@
 /** What a route's handler may answer: an object, JSON that is already serialised, or a whole reply. */
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** JSON that the handler has serialised itself. Sent with status 200. */
 export class RawJson {
@@ -10,8 +10,16 @@ export class RawJson {
   }
 }
 
+/** A body that writes itself, for what streams would cost too much. */
+export abstract class WrittenBody {
+  /** Writes all bytes, no faster than they are taken. Doesn't end `target`. Rejects where the source fails or `target` closes. */
+  abstract writeTo(target: Writable): Promise<void>;
+  /** Gives up what it holds, where it isn't written. */
+  abstract discard(): Promise<void>;
+}
+
 /** What a `Reply` may carry: bytes, text or a stream are sent as they are, `RawJson` and other objects as JSON. */
-export type ReplyBody = string | Uint8Array | Readable | RawJson | object | undefined;
+export type ReplyBody = string | Uint8Array | Readable | WrittenBody | RawJson | object | undefined;
 
 /** A reply with status and headers. */
 export class Reply {

@@ -18,7 +18,7 @@ export type {
   Requester,
   SignedRequest,
 } from './requester.ts';
-export { RawJson, Reply, type Result, rawJson, reply } from './result.ts';
+export { RawJson, Reply, type Result, rawJson, reply, WrittenBody } from './result.ts';
 
 /** The methods that a route can have. A GET route answers HEAD too, and every path answers OPTIONS. */
 export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';

@@ -76,8 +76,9 @@ export class Media implements AsyncDisposable {
   static async open(options: MediaOptions): Promise<Media> {
     const { database, clock, config } = options;
     const staging = await Staging.open(path.join(config.folder, 'incoming'));
+    const journalFile = path.join(config.folder, 'journal');
     const local = await LocalBlobs.open(path.join(config.folder, 'files'));
-    return new Media(options, await Blobs.open({ database, clock, staging, stores: [local] }));
+    return new Media(options, await Blobs.open({ database, clock, staging, journalFile, stores: [local] }));
   }
 
   private constructor(options: MediaOptions, blobs: Blobs) {
@@ -132,5 +133,6 @@ export class Media implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#processes[Symbol.asyncDispose]();
     await this.library[Symbol.asyncDispose]();
+    await this.#blobs[Symbol.asyncDispose]();
   }
 }

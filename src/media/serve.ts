@@ -50,7 +50,7 @@ export async function serve(
     return reply({ status: 416, headers: { ...common, 'content-range': `bytes */${file.sizeBytes}` } });
   }
   const range = wanted === 'all' ? undefined : wanted;
-  const body = await blobs.open(file.sha256, range);
+  const body = await blobs.open(file.sha256, file.sizeBytes, range);
   if (body === undefined) throw notFound('The file is lost');
   const kind = isInlineType(file.contentType) ? 'inline' : 'attachment';
   return reply({

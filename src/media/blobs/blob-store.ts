@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { WrittenBody } from '../../http/result.ts';
 import type { StagedFile } from './staging.ts';
 
 /** Part of a file: both ends count. */
@@ -14,15 +14,15 @@ export interface StoredBlob {
 }
 
 /** Keeps files under their hash. Both implementations pass the same test. */
-export interface BlobStore {
+export interface BlobStore extends AsyncDisposable {
   /** As in the table of blobs. */
   readonly name: 'local' | 's3';
   /** The size of a file in bytes; undefined where it isn't here. */
   sizeOf(sha256: string): Promise<number | undefined>;
-  /** Takes a file in; durable when it resolves. The staged file may be gone then. */
-  put(staged: StagedFile): Promise<void>;
-  /** The bytes; undefined where the file isn't here. The caller reads the stream or destroys it. */
-  open(sha256: string, range?: ByteRange): Promise<Readable | undefined>;
+  /** Takes a file in under its name, once `isNoted` has resolved; durable when it resolves. The staged file may have been moved then. */
+  put(staged: StagedFile, isNoted: Promise<void>): Promise<void>;
+  /** The bytes; undefined where the file isn't here. The caller has them written, or discards them. */
+  open(sha256: string, sizeBytes: number, range?: ByteRange): Promise<WrittenBody | undefined>;
   /** Where the file lies on this machine; undefined for stores elsewhere. */
   pathOf(sha256: string): string | undefined;
   /** Removes a file; one that isn't here is no error. */

@@ -1,13 +1,9 @@
-import { mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
+import type { WrittenBody } from '../../http/result.ts';
 import type { BlobStore, ByteRange, StoredBlob } from './blob-store.ts';
+import { FileBody } from './file-body.ts';
 import type { StagedFile } from './staging.ts';
-
-/** Large reads while few read, small ones while many do: together they hold about `READERS_BYTES_MAX` in memory. */
-const READ_BYTES_MAX = 256 * 1024;
-const READ_BYTES_MIN = 32 * 1024;
-const READERS_BYTES_MAX = 8 * 1024 * 1024;
 
 const HASH = /^[0-9a-f]{64}$/;
 
@@ -15,8 +11,8 @@ const HASH = /^[0-9a-f]{64}$/;
 export class LocalBlobs implements BlobStore {
   readonly name = 'local';
   readonly #folder: string;
-  readonly #knownFolders = new Set<string>();
-  #readerCount = 0;
+  /** The 256 folders that have been written to, open for fsync. */
+  readonly #folders = new Map<string, Promise<FileHandle>>();
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -28,7 +24,6 @@ export class LocalBlobs implements BlobStore {
     return new LocalBlobs(folder);
   }
 
-  /** Where a file lies, for what reads files by path. */
   pathOf(sha256: string): string {
     return path.join(this.#folder, sha256.slice(0, 2), sha256);
   }
@@ -42,27 +37,23 @@ export class LocalBlobs implements BlobStore {
     }
   }
 
-  async put(staged: StagedFile): Promise<void> {
+  async put(staged: StagedFile, isNoted: Promise<void>): Promise<void> {
     const target = this.pathOf(staged.sha256);
-    const [folder] = await Promise.all([this.#folderOf(target), staged.handle.datasync()]);
+    const [folder] = await Promise.all([this.#folderOf(target), staged.handle.datasync(), isNoted]);
     await rename(staged.path, target);
-    await syncFolder(folder);
+    staged.wasMoved();
+    // A new name is durable only when its folder is.
+    await folder.sync();
   }
 
-  async open(sha256: string, range?: ByteRange): Promise<Readable | undefined> {
-    const handle = await open(this.pathOf(sha256)).catch((error: unknown) => {
+  async open(sha256: string, sizeBytes: number, range?: ByteRange): Promise<WrittenBody | undefined> {
+    try {
+      const handle = await open(this.pathOf(sha256));
+      return new FileBody(handle, range?.start ?? 0, range === undefined ? sizeBytes : range.end + 1);
+    } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
-    });
-    if (handle === undefined) return undefined;
-    this.#readerCount++;
-    const fair = READERS_BYTES_MAX / this.#readerCount;
-    const stream = handle.createReadStream({
-      highWaterMark: Math.max(READ_BYTES_MIN, Math.min(READ_BYTES_MAX, fair)),
-      ...(range === undefined ? {} : { start: range.start, end: range.end }),
-    });
-    stream.once('close', () => this.#readerCount--);
-    return stream;
+    }
   }
 
   async delete(sha256: string): Promise<void> {
@@ -82,23 +73,32 @@ export class LocalBlobs implements BlobStore {
     }
   }
 
-  async #folderOf(file: string): Promise<string> {
-    const folder = path.dirname(file);
-    if (this.#knownFolders.has(folder)) return folder;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await syncFolder(this.#folder);
-    this.#knownFolders.add(folder);
-    return folder;
+  async [Symbol.asyncDispose](): Promise<void> {
+    const handles = await Promise.allSettled(this.#folders.values());
+    this.#folders.clear();
+    for (const handle of handles) if (handle.status === 'fulfilled') await handle.value.close();
   }
-}
 
-/** A new name is durable only when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+  #folderOf(file: string): Promise<FileHandle> {
+    const folder = path.dirname(file);
+    let handle = this.#folders.get(folder);
+    if (handle === undefined) {
+      handle = this.#openFolder(folder);
+      this.#folders.set(folder, handle);
+      handle.catch(() => this.#folders.delete(folder));
+    }
+    return handle;
+  }
+
+  async #openFolder(folder: string): Promise<FileHandle> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const parent = await open(this.#folder);
+    try {
+      await parent.sync();
+    } finally {
+      await parent.close();
+    }
+    return open(folder);
   }
 }
 

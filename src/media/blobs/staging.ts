@@ -1,26 +1,31 @@
-/** Where files wait while they come in: a folder for whole and half files, and for marks of what is being done. */
+/** Where files wait while they come in: a folder of whole and half files, which is emptied at the start. */
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-/** A file that has come in whole and is hashed, but isn't durable. Disposing of it closes it, and removes it if it is still there. */
+/** A file that has come in whole and is hashed, but isn't durable. Disposing of it closes it, and removes it unless it was moved away. */
 export interface StagedFile extends AsyncDisposable {
   readonly path: string;
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly handle: FileHandle;
+  /** To be called when the file lies elsewhere. */
+  wasMoved(): void;
 }
 
-/** What may wait in memory for the disk, per upload. */
-const WAITING_BYTES_MAX = 512 * 1024;
+/** Written at once, per upload, while few come in: each write costs a hop to another thread. */
+const WRITE_BYTES_MAX = 512 * 1024;
+const WRITE_BYTES_MIN = 64 * 1024;
+/** What all uploads together hold in memory, about. */
+const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 const PART = '.part';
-const MARK = '.mark';
 
 /** The folder `incoming`. */
 export class Staging {
   readonly folder: string;
+  #receivingCount = 0;
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -29,8 +34,9 @@ export class Staging {
   /** Opens the folder; removes halves of uploads that a crash cut off. */
   static async open(folder: string): Promise<Staging> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(folder)) if (name.endsWith(PART)) await rm(path.join(folder, name));
-    return new Staging(folder);
+    const staging = new Staging(folder);
+    for (const name of await readdir(folder)) if (name.endsWith(PART)) await staging.remove(path.join(folder, name));
+    return staging;
   }
 
   /** A new path in the folder, for a file that goes if a crash comes before it is taken in. */
@@ -41,95 +47,98 @@ export class Staging {
   /** Writes a stream to a file, hashing it on the way. Rejects, leaving nothing behind, where the stream fails. */
   async receive(stream: Readable): Promise<StagedFile> {
     const file = this.newPath();
-    const handle = await open(file, 'wx+', 0o600);
+    const handle = await open(file, 'wx', 0o600);
+    this.#receivingCount++;
     try {
-      const sink = new HashingSink(handle);
+      const fair = Math.floor(WAITING_BYTES_MAX / this.#receivingCount);
+      const sink = new HashingSink(handle, Math.max(WRITE_BYTES_MIN, Math.min(WRITE_BYTES_MAX, fair)));
       await pipeline(stream, sink);
-      return staged(file, handle, sink.hash.digest('hex'), sink.sizeBytes);
+      return this.#staged(file, handle, sink.hash.digest('hex'), sink.sizeBytes);
     } catch (error) {
       await handle.close();
-      await rm(file, { force: true });
+      await this.remove(file);
       throw error;
+    } finally {
+      this.#receivingCount--;
     }
   }
 
   /** Removes a file of this folder, if it is there. */
   async remove(file: string): Promise<void> {
-    await rm(file, { force: true });
+    await unlink(file).catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    });
   }
 
   /** Hashes a file of this folder that something else has written. */
   async adopt(file: string): Promise<StagedFile> {
     const handle = await open(file, 'r+');
-    const hash = createHash('sha256');
-    let sizeBytes = 0;
-    for await (const chunk of handle.createReadStream({ autoClose: false, start: 0 })) {
-      hash.update(chunk);
-      sizeBytes += chunk.length;
-    }
-    return staged(file, handle, hash.digest('hex'), sizeBytes);
-  }
-
-  /**
-   * Marks that a file is about to be placed or removed, before its row is written or after it has gone. What is still marked
-   * after a crash is looked at again; the mark needn't survive a power cut, where `media verify` does the same.
-   */
-  async mark(sha256: string): Promise<void> {
-    const handle = await open(path.join(this.folder, sha256 + MARK), 'w', 0o600);
-    await handle.close();
-  }
-
-  async unmark(sha256: string): Promise<void> {
-    await rm(path.join(this.folder, sha256 + MARK), { force: true });
-  }
-
-  /** The files that are marked. */
-  async marked(): Promise<readonly string[]> {
-    const names = await readdir(this.folder);
-    return names.filter((name) => name.endsWith(MARK)).map((name) => name.slice(0, -MARK.length));
-  }
-}
-
-function staged(file: string, handle: FileHandle, sha256: string, sizeBytes: number): StagedFile {
-  return {
-    path: file,
-    sha256,
-    sizeBytes,
-    handle,
-    async [Symbol.asyncDispose]() {
+    try {
+      const hash = createHash('sha256');
+      let sizeBytes = 0;
+      for await (const chunk of handle.createReadStream({ autoClose: false, start: 0 })) {
+        hash.update(chunk);
+        sizeBytes += chunk.length;
+      }
+      return this.#staged(file, handle, hash.digest('hex'), sizeBytes);
+    } catch (error) {
       await handle.close();
-      await rm(file, { force: true });
-    },
-  };
+      throw error;
+    }
+  }
+
+  #staged(file: string, handle: FileHandle, sha256: string, sizeBytes: number): StagedFile {
+    let isHere = true;
+    return {
+      path: file,
+      sha256,
+      sizeBytes,
+      handle,
+      wasMoved: () => {
+        isHere = false;
+      },
+      [Symbol.asyncDispose]: async () => {
+        await handle.close();
+        if (isHere) await this.remove(file);
+      },
+    };
+  }
 }
 
-/** Writes what comes, several chunks at once where the disk is slower than the network. */
+/** Gathers what comes into few large writes, and hashes it while the disk is at it. */
 class HashingSink extends Writable {
   readonly hash = createHash('sha256');
   sizeBytes = 0;
   readonly #handle: FileHandle;
+  readonly #writeBytes: number;
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
 
-  constructor(handle: FileHandle) {
-    super({ highWaterMark: WAITING_BYTES_MAX, decodeStrings: false });
+  constructor(handle: FileHandle, writeBytes: number) {
+    super({ highWaterMark: writeBytes, decodeStrings: false });
     this.#handle = handle;
+    this.#writeBytes = writeBytes;
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#append([chunk], done);
+    this.#gathered.push(chunk);
+    this.#gatheredBytes += chunk.length;
+    if (this.#gatheredBytes < this.#writeBytes) done();
+    else this.#flush(done);
   }
 
-  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#append(
-      chunks.map(({ chunk }) => chunk),
-      done,
-    );
+  override _final(done: (error?: Error | null) => void): void {
+    if (this.#gatheredBytes === 0) done();
+    else this.#flush(done);
   }
 
-  #append(chunks: Buffer[], done: (error?: Error | null) => void): void {
-    const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  #flush(done: (error?: Error | null) => void): void {
+    const chunks = this.#gathered;
     const position = this.sizeBytes;
-    this.sizeBytes += total;
-    writeAll(this.#handle, chunks, total, position).then(() => done(), done);
+    this.sizeBytes += this.#gatheredBytes;
+    writeAll(this.#handle, chunks, this.#gatheredBytes, position).then(() => done(), done);
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
     // While the disk is at it.
     for (const chunk of chunks) this.hash.update(chunk);
   }
@@ -140,7 +149,6 @@ async function writeAll(handle: FileHandle, chunks: Buffer[], total: number, pos
   if (bytesWritten === total) return;
   // The disk took a part: the rest in one piece, or the error that says why not.
   const rest = Buffer.concat(chunks).subarray(bytesWritten);
-  await handle.writev([rest], position + bytesWritten).then((next) => {
-    if (next.bytesWritten < rest.length) throw new Error('the disk took less than it was given');
-  });
+  const next = await handle.writev([rest], position + bytesWritten);
+  if (next.bytesWritten < rest.length) throw new Error('the disk took less than it was given');
 }
