@@ -20,7 +20,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['federation'],
   ['media'],
   ['rooms'],
-  ['search'],
+  ['search', 'moderation', 'user-directory'],
   ['sync'],
   ['delivery'],
   ['modules'],

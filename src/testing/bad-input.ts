@@ -36,18 +36,37 @@ export function badInputCases(routes: readonly Route[]): BadInputCase[] {
   const cases: BadInputCase[] = [];
   for (const route of routes) {
     for (const pattern of route.paths) {
-      const path = samplePath(pattern);
+      const path = samplePath(pattern, route);
       cases.push(...tokenCases(route, path));
       if (route.auth === 'federation') continue;
-      cases.push(...bodyCases(route, path), ...queryCases(route, path));
+      cases.push(...bodyCases(route, path + sampleQuery(route)), ...queryCases(route, path));
     }
   }
   cases.push(...methodCases(routes), ...unknownPathCases(routes));
   return cases;
 }
 
-function samplePath(pattern: string): string {
-  return pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(SAMPLE_PARAMS[name] ?? 'x'));
+/** A path with params that pass: what is checked after them is to be reached. */
+function samplePath(pattern: string, { params }: Partial<Pick<Route, 'params'>>): string {
+  const schemas = new Map(params === undefined ? [] : properties(params));
+  return pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(SAMPLE_PARAMS[name] ?? firstOf(schemas.get(name)) ?? 'x'),
+  );
+}
+
+/** The query that a route can't do without. */
+function sampleQuery({ query }: Route): string {
+  if (query === undefined) return '';
+  const { required = [] } = z.toJSONSchema(query, { io: 'input', unrepresentable: 'any' });
+  const schemas = new Map(properties(query));
+  const pairs = required.map((name) => `${name}=${encodeURIComponent(firstOf(schemas.get(name)) ?? '1')}`);
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+}
+
+/** The first of the values that a schema lists. */
+function firstOf(schema: z.core.JSONSchema.BaseSchema | undefined): string | undefined {
+  const first = schema?.enum?.[0];
+  return typeof first === 'string' ? first : undefined;
 }
 
 function tokenCases({ method, auth, operationId }: Route, path: string): BadInputCase[] {
@@ -162,7 +181,7 @@ function methodCases(routes: readonly Route[]): BadInputCase[] {
       {
         name: `${pattern}: wrong method ${method}`,
         method,
-        path: samplePath(pattern),
+        path: samplePath(pattern, {}),
         token: 'user' as const,
         statuses: [405],
         errcodes: ['M_UNRECOGNIZED'],
@@ -173,7 +192,7 @@ function methodCases(routes: readonly Route[]): BadInputCase[] {
 
 function unknownPathCases(routes: readonly Route[]): BadInputCase[] {
   const paths = new Set(
-    routes.flatMap((route) => route.paths.map((path) => `${samplePath(path)}/no/such/path/at/all`)),
+    routes.flatMap((route) => route.paths.map((path) => `${samplePath(path, {})}/no/such/path/at/all`)),
   );
   paths
     .add('/_matrix')
