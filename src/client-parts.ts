@@ -37,8 +37,9 @@ export const clientMigrations = joinMigrations(searchMigrations, userDirectoryMi
 
 /** Makes the parts; nothing runs before `startFollowing`. */
 export function makeClientParts(deps: ClientPartsDeps): ClientParts {
-  const { config, clock, database, hub, streams, rooms, accounts, logger } = deps;
+  const { config, clock, database, hub, streams, rooms, accounts, presence, logger } = deps;
   const parts = new AsyncDisposableStack();
+  parts.use(presence);
   const consumers = { database, streams, hub, cursors: new Cursors(), log: logger.child({ part: 'consumers' }) };
   const isLocal = accounts.isLocal.bind(accounts);
   const searchIndexer = parts.use(new SearchIndexer({ ...consumers, events: rooms.events }));
@@ -58,6 +59,7 @@ export function makeClientParts(deps: ClientPartsDeps): ClientParts {
     startFollowing: () => {
       searchIndexer.start();
       usersIndexer.start();
+      presence.start();
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

@@ -4,12 +4,13 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
 import { Devices, type DevicesLog } from './devices/index.ts';
 import type { Jobs } from './jobs/index.ts';
+import { Presence } from './presence/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
 import type { UserId } from './protocol/ids/index.ts';
 import { Receipts, Rooms, Summaries, SyncSource, Typing, UnreadCounts } from './rooms/index.ts';
 import type { Database } from './storage/index.ts';
 import { type Hub, MemoryStream, Streams } from './streams/index.ts';
-import { Sync } from './sync/index.ts';
+import { presenceExtension, Sync } from './sync/index.ts';
 
 /** What the rooms are built on. */
 export interface RoomPartsDeps {
@@ -28,6 +29,7 @@ export interface RoomParts {
   readonly rooms: Rooms;
   readonly receipts: Receipts;
   readonly typing: Typing;
+  readonly presence: Presence;
   readonly streams: Streams;
   readonly sync: Sync;
   readonly devices: Devices;
@@ -50,7 +52,16 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     invitePolicy: accounts.invitePolicy,
   });
   const typingStream = new MemoryStream('typing', clock);
-  const streams = new Streams(database, [typingStream]);
+  const presence = new Presence({
+    database,
+    hub,
+    clock,
+    stream: new MemoryStream('presence', clock),
+    isEnabled: config.presence.enabled,
+    isLocal: accounts.isLocal.bind(accounts),
+    onError: (error) => log.warn({ err: error }, 'presence could not be told'),
+  });
+  const streams = new Streams(database, [typingStream, presence.stream]);
   const typing = new Typing({ stream: typingStream, clock, hub });
   const unread = new UnreadCounts({ states: rooms.reading.states });
   const receipts = new Receipts({
@@ -91,6 +102,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     clock,
     rooms: source,
     devices,
+    extensions: [presenceExtension(presence)],
     accounts: {
       ignoredUsers,
       accountDataBetween: (tx, userId, from, to) => accounts.accountData.changedBetweenIn(tx, userId, from, to),
@@ -106,5 +118,5 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     },
   };
   for (const declared of accounts.jobs(publisher)) jobs.declare(declared);
-  return { rooms, receipts, typing, streams, sync, devices };
+  return { rooms, receipts, typing, presence, streams, sync, devices };
 }

@@ -5,6 +5,7 @@ import type { Devices } from '../devices/index.ts';
 import type { Route } from '../http/index.ts';
 import type { Media } from '../media/index.ts';
 import type { Reports } from '../moderation/index.ts';
+import type { Presence } from '../presence/index.ts';
 import type { Receipts, Rooms, Typing } from '../rooms/index.ts';
 import type { Search } from '../search/index.ts';
 import type { Hub } from '../streams/index.ts';
@@ -41,6 +42,7 @@ import { mutualRoomsRoutes } from './mutual_rooms.ts';
 import { oldSyncRoutes } from './old_sync.ts';
 import { openidRoutes } from './openid.ts';
 import { passwordManagementRoutes } from './password_management.ts';
+import { presenceRoutes, withPresence } from './presence.ts';
 import { profileRoutes } from './profile.ts';
 import { pushrulesRoutes } from './pushrules.ts';
 import { readMarkersRoutes } from './read_markers.ts';
@@ -82,14 +84,15 @@ export interface ClientApiParts {
   readonly rooms: Rooms;
   readonly receipts: Receipts;
   readonly typing: Typing;
+  readonly presence: Presence;
   readonly sync: Sync;
 }
 
 /** The routes of the client-server API. */
 export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
-  const { accounts, rooms, receipts, sync, typing } = parts;
+  const { accounts, rooms, receipts, sync, typing, presence } = parts;
   const { reads } = rooms;
-  return [
+  const routes: readonly Route[] = [
     ...accountDataRoutes(parts),
     ...accountDeactivationRoutes(parts),
     ...adminRoutes(parts),
@@ -121,6 +124,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...oldSyncRoutes(parts),
     ...openidRoutes(parts),
     ...passwordManagementRoutes(parts),
+    ...presenceRoutes(parts),
     ...profileRoutes(parts),
     ...pushrulesRoutes(parts),
     ...readMarkersRoutes({ receipts }),
@@ -138,7 +142,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...roomsRoutes({ reads }),
     ...searchRoutes(parts),
     ...supportRoutes(parts),
-    ...syncRoutes({ sync, filters: accounts.filters }),
+    ...syncRoutes({ sync, filters: accounts.filters, presence }),
     ...tagsRoutes(parts),
     ...toDeviceRoutes(parts),
     ...thirdPartyLookupRoutes(),
@@ -149,4 +153,5 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...wellknownRoutes(parts),
     ...whoamiRoutes(),
   ];
+  return withPresence(routes, presence);
 }

@@ -6,6 +6,7 @@ import { invalidParam, notFound } from '../protocol/errors.ts';
 import { type Filter, isBadFilter, parseFilter } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { isJsonObject } from '../protocol/json/index.ts';
+import type { Presence } from '../presence/index.ts';
 import type { Sync } from '../sync/index.ts';
 
 /** Waiting longer than this brings nothing: proxies give up on such requests. */
@@ -25,7 +26,12 @@ export interface StoredFilters {
 }
 
 /** `/sync`. Spec: client-server-api/#syncing */
-export function syncRoutes({ sync, filters }: { readonly sync: Sync; readonly filters: StoredFilters }): Route[] {
+export function syncRoutes(parts: {
+  readonly sync: Sync;
+  readonly filters: StoredFilters;
+  readonly presence: Presence;
+}): Route[] {
+  const { sync, filters, presence } = parts;
   return [
     route({
       method: 'GET',
@@ -37,7 +43,7 @@ export function syncRoutes({ sync, filters }: { readonly sync: Sync; readonly fi
         filter: z.string().optional(),
         since: z.string().optional(),
         full_state: queryBoolean().optional(),
-        set_presence: z.enum(['offline', 'online', 'unavailable']).optional(),
+        set_presence: z.enum(['offline', 'online', 'unavailable', 'busy']).optional(),
         timeout: queryInteger().optional(),
         use_state_after: queryBoolean().optional(),
         'org.matrix.msc4222.use_state_after': queryBoolean().optional(),
@@ -45,7 +51,12 @@ export function syncRoutes({ sync, filters }: { readonly sync: Sync; readonly fi
       handle: async ({ query, requester, signal }) => {
         const filter = await filterOf(filters, requester.userId, query.filter);
         const isUnstable = query['org.matrix.msc4222.use_state_after'] ?? false;
-        const answer = await sync.sync(
+        const endSync = presence.beginSync(
+          requester.userId,
+          requester.deviceId ?? '',
+          query.set_presence ?? 'online',
+        );
+        const answering = sync.sync(
           { userId: requester.userId, deviceId: requester.deviceId },
           {
             since: query.since,
@@ -57,7 +68,7 @@ export function syncRoutes({ sync, filters }: { readonly sync: Sync; readonly fi
           },
           signal,
         );
-        return rawJson(answer);
+        return rawJson(await answering.finally(endSync));
       },
     }),
   ];

@@ -32,6 +32,8 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   'uk.timedout.msc4323': true,
   // MSC4169: redacting through /send
   'com.beeper.msc4169': true,
+  // MSC3026: busy
+  'org.matrix.msc3026.busy_presence': true,
   // MSC3391: deleting account data
   'org.matrix.msc3391': true,
 };

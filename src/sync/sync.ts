@@ -26,6 +26,8 @@ export interface SyncOptions {
   readonly rooms: SyncRooms;
   readonly accounts: SyncAccounts;
   readonly devices: Devices;
+  /** Further parts of the answer. */
+  readonly extensions?: readonly SyncExtension[];
   readonly clock: Clock;
 }
 
@@ -41,7 +43,7 @@ export class Sync {
 
   constructor(options: SyncOptions) {
     this.#options = options;
-    this.#extensions = encryptionExtensions(options.devices, options.rooms);
+    this.#extensions = [...encryptionExtensions(options.devices, options.rooms), ...(options.extensions ?? [])];
     this.#users = new OnlineUsers({ ...options, extensions: this.#extensions });
   }
 
@@ -160,7 +162,7 @@ export class Sync {
       accountData: streams.current('account_data'),
       receipts: streams.current('receipts'),
       typing: streams.current('typing'),
-      presence: 0,
+      presence: streams.current('presence'),
       toDevice: streams.current('to_device'),
       deviceLists: streams.current('device_lists'),
       profiles: 0,
