@@ -24,4 +24,6 @@ export interface MembershipNews {
   readonly eventNid: number;
   /** In the stream 'events'. */
   readonly position: number;
+  /** The user has forgotten the room that this member event left. */
+  readonly forgotten?: boolean;
 }

@@ -84,6 +84,7 @@ export class Rooms {
     const write = {
       database,
       hotRooms,
+      hub,
       reader,
       clock,
       serverName,

@@ -2,7 +2,7 @@ import { strippedState } from '../protocol/event/index.ts';
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import { isJsonArray, type JsonObject } from '../protocol/json/index.ts';
 import { compiledOnce, type ReadTx } from '../storage/index.ts';
-import type { Receipts, Typing, UnreadCounts, UnreadRequest, UnreadRoom } from './ephemeral/index.ts';
+import type { Receipts, Typing, TypingInRoom, UnreadCounts, UnreadRequest, UnreadRoom } from './ephemeral/index.ts';
 import { standingOf } from './read/access.ts';
 import { type Reading, RoomSight, type Viewer } from './read/index.ts';
 import type { RoomSummary, Summaries } from './read/summary.ts';
@@ -154,8 +154,9 @@ export class SyncSource {
     return this.#deps.receipts.since(tx, range, userId);
   }
 
-  typingIn(roomId: RoomId): readonly UserId[] {
-    return this.#deps.typing.inRoom(roomId)?.userIds ?? [];
+  /** Who types in a room, and since when; undefined where nobody has lately. */
+  typingIn(roomId: RoomId): TypingInRoom | undefined {
+    return this.#deps.typing.inRoom(roomId);
   }
 }
 

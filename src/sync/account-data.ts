@@ -38,20 +38,32 @@ export async function accountDataEvents(
   { viewer, since, to, query }: SyncContext,
 ): Promise<AccountDataEvents> {
   const from = since === undefined || query.fullState ? 0 : since.accountData;
+  const changed = await accountDataBetween(tx, accounts, viewer.userId, from, to.accountData);
+  const rules = from === 0 ? accounts.defaultPushRules(viewer.userId) : undefined;
+  if (rules === undefined) return changed;
+  const json = `{"type":"m.push_rules","content":{"global":${JSON.stringify(rules)}}}`;
+  return { ...changed, global: [{ type: 'm.push_rules', json }, ...changed.global] };
+}
+
+/** The account data that was set after `from` up to `to`. */
+export async function accountDataBetween(
+  tx: ReadTx,
+  accounts: SyncAccounts,
+  userId: UserId,
+  from: number,
+  to: number,
+): Promise<AccountDataEvents> {
   const global: AccountDataEvent[] = [];
   const byRoom = new Map<string, AccountDataEvent[]>();
-  const rules = from === 0 ? accounts.defaultPushRules(viewer.userId) : undefined;
-  if (rules !== undefined) {
-    global.push({
-      type: 'm.push_rules',
-      json: `{"type":"m.push_rules","content":{"global":${JSON.stringify(rules)}}}`,
-    });
-  }
-  if (from >= to.accountData) return { global, byRoom };
-  for (const { roomId, type, content } of await accounts.accountDataBetween(tx, viewer.userId, from, to.accountData)) {
+  if (from >= to) return { global, byRoom };
+  for (const { roomId, type, content } of await accounts.accountDataBetween(tx, userId, from, to)) {
     const event = { type, json: `{"type":${JSON.stringify(type)},"content":${content}}` };
     if (roomId === undefined) global.push(event);
-    else byRoom.set(roomId, [...(byRoom.get(roomId) ?? []), event]);
+    else {
+      const events = byRoom.get(roomId);
+      if (events === undefined) byRoom.set(roomId, [event]);
+      else events.push(event);
+    }
   }
   return { global, byRoom };
 }

@@ -1,5 +1,7 @@
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import type { Membership } from '../rooms/index.ts';
+import { RecentRooms } from './recent-rooms.ts';
+import type { RoomStream } from './room-positions.ts';
 
 /** A room that a user has to do with, as of the member event that says so. */
 export interface UserRoom {
@@ -19,6 +21,7 @@ export interface UserRoom {
 export class OnlineUser {
   readonly userId: UserId;
   readonly rooms = new Map<RoomId, UserRoom>();
+  readonly recent = new RecentRooms();
   readonly #newest = new Map<string, number>();
   #news = 0;
   readonly #waiting = new Set<() => void>();
@@ -40,6 +43,12 @@ export class OnlineUser {
   /** Notes that there is something for this user at a position of a stream. */
   note(stream: string, position: number): void {
     if (position > this.newest(stream)) this.#newest.set(stream, position);
+  }
+
+  /** `note` for a stream that is kept by room. */
+  noteRoom(stream: RoomStream, roomId: RoomId, position: number): void {
+    this.note(stream, position);
+    this.recent.note(stream, roomId, position);
   }
 
   /** Something happened that may concern this user: wakes the requests that wait. */

@@ -9,14 +9,26 @@ import type { SyncRooms } from './ports.ts';
 import { RoomPositions } from './room-positions.ts';
 import { Tracker } from './tracker.ts';
 
-/** Users whose rooms are kept in memory; those who sync come again and again. */
-const USERS_MAX = 10_000;
+/** Users who are kept in memory between their requests; those who sync come again and again. */
+const IDLE_USERS_MAX = 10_000;
+/** And how many rooms these may have, all together. */
+const IDLE_ROOMS_MAX = 300_000;
 /** The streams that are kept by user. */
 const USER_STREAMS: readonly string[] = ['account_data'];
 
+interface ActiveUser {
+  readonly tracker: Tracker;
+  uses: number;
+}
+
+/** A user who is kept up to date until this is disposed of. */
+export interface UserInUse extends Disposable {
+  readonly user: OnlineUser;
+}
+
 /**
  * The users who sync: their rooms and who waits, kept up by hints, so that an event costs something only for those who
- * wait for it and an idle sync costs no query.
+ * wait for it and an idle sync costs no query. Whoever has a request is never let go; of the others, the latest are kept.
  */
 export class OnlineUsers {
   readonly positions = new RoomPositions();
@@ -25,11 +37,9 @@ export class OnlineUsers {
   readonly #hub: Hub;
   readonly #streams: Streams;
   readonly #followed: readonly string[];
-  readonly #users = new LRUCache<UserId, Tracker>({
-    max: USERS_MAX,
-    dispose: (tracker) => tracker.stop(),
-  });
-  readonly #loading = new Map<UserId, Promise<Tracker>>();
+  readonly #active = new Map<UserId, ActiveUser>();
+  readonly #idle: LRUCache<UserId, Tracker>;
+  readonly #loading = new Map<UserId, Promise<void>>();
 
   constructor(options: {
     readonly database: Database;
@@ -37,53 +47,97 @@ export class OnlineUsers {
     readonly hub: Hub;
     readonly streams: Streams;
     readonly extensions: readonly SyncExtension[];
+    /** How many users without a request are kept. */
+    readonly idleUsersMax?: number;
   }) {
     this.#database = options.database;
     this.#rooms = options.rooms;
     this.#hub = options.hub;
     this.#streams = options.streams;
     this.#followed = [...USER_STREAMS, ...options.extensions.flatMap((extension) => extension.streams)];
+    this.#idle = new LRUCache({
+      max: options.idleUsersMax ?? IDLE_USERS_MAX,
+      maxSize: IDLE_ROOMS_MAX,
+      sizeCalculation: (tracker) => Math.min(tracker.user.rooms.size + 1, IDLE_ROOMS_MAX),
+      dispose: (tracker, _userId, reason) => {
+        if (reason === 'evict') tracker.stop();
+      },
+    });
   }
 
-  /** The user, with all rooms loaded. No query where the user is known. */
-  async get(userId: UserId): Promise<OnlineUser> {
-    const known = this.#users.get(userId);
-    if (known !== undefined) return known.user;
-    let loading = this.#loading.get(userId);
-    if (loading === undefined) {
-      loading = this.#load(userId).finally(() => this.#loading.delete(userId));
-      this.#loading.set(userId, loading);
+  /** The user, with all rooms loaded, kept up to date until the use is disposed of. No query where the user is known. */
+  async use(userId: UserId): Promise<UserInUse> {
+    for (;;) {
+      const active = this.#active.get(userId) ?? this.#activate(userId);
+      if (active !== undefined) return this.#useOf(userId, active);
+      let loading = this.#loading.get(userId);
+      if (loading === undefined) {
+        loading = this.#load(userId).finally(() => this.#loading.delete(userId));
+        this.#loading.set(userId, loading);
+      }
+      await loading;
     }
-    return (await loading).user;
+  }
+
+  #useOf(userId: UserId, active: ActiveUser): UserInUse {
+    active.uses++;
+    let isOver = false;
+    return {
+      user: active.tracker.user,
+      [Symbol.dispose]: () => {
+        if (isOver) return;
+        isOver = true;
+        active.uses--;
+        if (active.uses > 0) return;
+        this.#active.delete(userId);
+        this.#idle.set(userId, active.tracker);
+      },
+    };
+  }
+
+  /** Takes a user out of the idle ones. */
+  #activate(userId: UserId): ActiveUser | undefined {
+    const tracker = this.#idle.get(userId);
+    if (tracker === undefined) return undefined;
+    const active = { tracker, uses: 0 };
+    this.#active.set(userId, active);
+    this.#idle.delete(userId);
+    return active;
   }
 
   #current(stream: string): number {
     return this.#streams.current(stream === MEMBERS ? 'events' : stream);
   }
 
-  async #load(userId: UserId): Promise<Tracker> {
+  async #load(userId: UserId): Promise<void> {
     // Whatever is listened to is listened to before it is read, so that no change falls between the two.
     const tracker = new Tracker(userId, this.#hub, this.positions);
+    const { user } = tracker;
     try {
-      for (const stream of this.#followed) tracker.user.note(stream, this.#current(stream));
+      for (const stream of this.#followed) user.note(stream, this.#current(stream));
       const rows = await this.#database.read((tx) => this.#rooms.listRoomsOfUser(tx, userId));
       for (const row of rows) {
         const { room_id: roomId, room_nid: roomNid, membership, event_nid: eventNid, position, forgotten } = row;
         tracker.noteMembership({ roomId, roomNid, membership, eventNid, position }, forgotten === 1);
       }
-      const nids = rows.map((row) => row.room_nid);
+      const nids = rows.filter((row) => row.membership === 'join').map((row) => row.room_nid);
       const last = await this.#database.read((tx) => this.#rooms.lastPositions(tx, nids));
-      for (const { room_id: roomId, room_nid: roomNid } of rows) {
+      for (const { room_id: roomId, room_nid: roomNid, membership } of rows) {
+        if (membership !== 'join') continue;
         const { events = 0, receipts = 0 } = last.get(roomNid) ?? {};
         tracker.noteRoom('events', roomId, events);
         tracker.noteRoom('receipts', roomId, receipts);
-        tracker.noteRoom('typing', roomId, this.positions.last('typing', roomId));
+        tracker.noteRoom('typing', roomId, this.#rooms.typingIn(roomId)?.position ?? 0);
       }
     } catch (error) {
       tracker.stop();
       throw error;
     }
-    this.#users.set(userId, tracker);
-    return tracker;
+    user.recent.begin({
+      events: user.newest('events'),
+      receipts: user.newest('receipts'),
+      typing: user.newest('typing'),
+    });
+    this.#active.set(userId, { tracker, uses: 0 });
   }
 }

@@ -51,5 +51,6 @@ export interface SyncRooms {
     userId: UserId,
     range: { readonly roomNids: readonly number[]; readonly after: number; readonly upTo: number },
   ): Promise<ReadonlyMap<number, object>>;
-  typingIn(roomId: RoomId): readonly UserId[];
+  /** Who types in a room, and since which position of the stream 'typing'; undefined where nobody has lately. */
+  typingIn(roomId: RoomId): { readonly position: number; readonly userIds: readonly UserId[] } | undefined;
 }

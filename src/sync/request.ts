@@ -4,7 +4,6 @@ import type { Viewer } from '../rooms/index.ts';
 import type { SyncToken } from '../streams/index.ts';
 import type { DeviceMembers } from './lazy-members.ts';
 import type { OnlineUser, UserRoom } from './online-user.ts';
-import type { RoomPositions } from './room-positions.ts';
 
 /** What a client asks for. */
 export interface SyncQuery {
@@ -27,7 +26,6 @@ export interface SyncContext {
   readonly to: SyncToken;
   readonly ignored: ReadonlySet<UserId>;
   readonly members: DeviceMembers;
-  /** All rooms of the user, as the skeleton saw them. */
+  /** All joined rooms of the user, as the skeleton saw them; none where no account data changed. */
   readonly rooms: readonly UserRoom[];
-  readonly positions: RoomPositions;
 }

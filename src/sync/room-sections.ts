@@ -1,6 +1,6 @@
-import { matchesRoom } from '../protocol/filter/index.ts';
+import { acceptsNothing, matchesRoom } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
-import type { StoredEvent, UnreadRoom } from '../rooms/index.ts';
+import type { RoomSight, RoomSummary, StoredEvent, UnreadRoom } from '../rooms/index.ts';
 import type { ReadTx } from '../storage/index.ts';
 import { encodeTimelineToken } from '../streams/index.ts';
 import { shapeEvents } from './event-shape.ts';
@@ -8,13 +8,14 @@ import type { UserRoom } from './online-user.ts';
 import type { SyncRooms } from './ports.ts';
 import type { SyncContext } from './request.ts';
 import { countsJson, summaryJson } from './room-json.ts';
-import { roomState } from './room-state.ts';
-import { eventAt, type StatePoint, stateAtPosition, stateBefore } from './state-at.ts';
-import { readTimeline } from './timeline.ts';
+import { type RoomState, roomState } from './room-state.ts';
+import { emptyTimeline, readTimeline, type TimelineChunk } from './timeline.ts';
 
 /** What of a joined room is read for all rooms of the answer at once. */
 export interface RoomExtras {
   readonly counts: UnreadRoom | undefined;
+  /** The user has read further, so the counts are news. */
+  readonly isRead: boolean;
   /** Events as JSON. */
   readonly accountData: readonly string[];
   readonly ephemeral: readonly string[];
@@ -26,134 +27,151 @@ export interface RoomSection {
   readonly told: readonly UserId[];
 }
 
-/** A joined room's part of the answer; undefined where there is nothing to tell. */
+/** Events that change what a summary says. */
+const SUMMARY_TYPES: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias']);
+
+/**
+ * A joined room's part of the answer; undefined where there is nothing to tell.
+ * `known`: the position up to which the client has the room; undefined: it has nothing.
+ */
 export async function joinedRoom(
   tx: ReadTx,
   rooms: SyncRooms,
   context: SyncContext,
   room: UserRoom,
+  known: number | undefined,
   extras: RoomExtras,
 ): Promise<RoomSection | undefined> {
-  const { viewer, query, since, to } = context;
-  const { filter } = query;
-  const wasJoined = since !== undefined && (await wasIn(tx, rooms, context, room, since.events));
-  const known = wasJoined ? since.events : undefined;
+  const { viewer, query, to } = context;
   const sight = await rooms.sight(tx, viewer.userId, room.roomNid, true);
+  // Who was in the room at the token and has been since sees all that came since.
   const hidesNothing = known !== undefined && room.position <= known;
-  const chunk = matchesRoom(filter.room.timeline, room.roomId)
-    ? await readTimeline(tx, rooms, {
-        roomNid: room.roomNid,
-        after: known,
-        upTo: to.events,
-        filter: filter.room.timeline,
-        visible: visibleIn(tx, context, sight, hidesNothing),
-      })
-    : { events: [], limited: false, prevBatch: to.events };
-  const state = await roomState(tx, rooms, context, room, chunk, known);
-  const hasMembershipChange = [...state.events, ...chunk.events].some(({ event }) => event.type === 'm.room.member');
-  const isNews = known === undefined || query.fullState || chunk.events.length > 0 || state.events.length > 0;
-  if (!isNews && extras.accountData.length === 0 && extras.ephemeral.length === 0 && !chunk.limited) return undefined;
-
-  const summary =
-    known === undefined || query.fullState || hasMembershipChange
-      ? summaryJson(await rooms.summary(tx, room.roomNid, viewer.userId))
-      : '{}';
-  const stateKey = query.useStateAfter ? query.stateAfterKey : 'state';
-  const stateJson = (await shapeEvents(tx, rooms, state.events, viewer, sight, filter)).join(',');
-  const timelineJson = (await shapeEvents(tx, rooms, chunk.events, viewer, sight, filter)).join(',');
+  const chunk = await timelineOf(tx, rooms, context, room, {
+    after: known,
+    upTo: to.events,
+    visible: visibleIn(tx, context, sight, hidesNothing),
+  });
+  const isWhole = known === undefined || query.fullState;
+  const hasNewSummary = isWhole || chunk.limited || chunk.hidesState || chunk.events.some(changesSummary);
+  const summary = hasNewSummary ? await rooms.summary(tx, room.roomNid, viewer.userId) : undefined;
+  const span = { known, upTo: to.events, chunk, heroes: summary?.heroes ?? [] };
+  const state = await roomState(tx, rooms, context, room, span);
+  const isNews = isWhole || chunk.limited || chunk.events.length > 0 || state.events.length > 0 || extras.isRead;
+  if (!isNews && extras.accountData.length === 0 && extras.ephemeral.length === 0) return undefined;
   return {
     json:
-      `{"timeline":{"events":[${timelineJson}],"limited":${chunk.limited},` +
-      `"prev_batch":"${encodeTimelineToken(chunk.prevBatch)}"},"${stateKey}":{"events":[${stateJson}]},` +
-      `"summary":${summary},"account_data":{"events":[${extras.accountData.join(',')}]},` +
+      `{${await eventsJson(tx, rooms, context, sight, chunk, state)},` +
+      `"summary":${summaryOf(summary)},"account_data":{"events":[${extras.accountData.join(',')}]},` +
       `"ephemeral":{"events":[${extras.ephemeral.join(',')}]}${countsJson(extras.counts, context)}}`,
     told: state.told,
   };
 }
 
-/** A room that the user left or was banned from: what they may see of it up to then. */
+/**
+ * A room that the user left or was banned from: what they may see of it up to then. Who wasn't in the room, or left it
+ * before the token, gets nothing but the event that tells it: of a rejected invite, of a ban after leaving.
+ * `known`: the position up to which the client has the room; undefined: it has nothing.
+ */
 export async function leftRoom(
   tx: ReadTx,
   rooms: SyncRooms,
   context: SyncContext,
   room: UserRoom,
+  known: number | undefined,
+  accountData: readonly string[],
 ): Promise<RoomSection> {
   const { viewer, query, since, to } = context;
-  const { filter } = query;
-  const wasJoined = since !== undefined && (await wasIn(tx, rooms, context, room, since.events));
-  const known = wasJoined ? since.events : undefined;
   const sight = await rooms.sight(tx, viewer.userId, room.roomNid, false);
-  const chunk = await readTimeline(tx, rooms, {
-    roomNid: room.roomNid,
-    after: known,
-    upTo: Math.min(room.position, to.events),
-    filter: filter.room.timeline,
-    visible: visibleIn(tx, context, sight, false, room),
-  });
-  const state = await roomState(tx, rooms, context, room, chunk, known);
-  const stateKey = query.useStateAfter ? query.stateAfterKey : 'state';
-  const stateJson = (await shapeEvents(tx, rooms, state.events, viewer, sight, filter)).join(',');
-  const timelineJson = (await shapeEvents(tx, rooms, chunk.events, viewer, sight, filter)).join(',');
+  const [member] = await rooms.eventsByNids(tx, [room.eventNid]);
+  const { departure } = sight;
+  const isNewlyGone = departure !== undefined && departure.position > (since?.events ?? 0);
+  const stay = isNewlyGone ? departure : undefined;
+  // The last member event may come after the stay: a ban, an invite that was taken back.
+  const isAfterStay = member !== undefined && member.nid !== stay?.nid;
+  let chunk = emptyTimeline(room.position - 1, false);
+  let state: RoomState = { events: [], told: [] };
+  if (stay !== undefined) {
+    const upTo = Math.min(stay.position, to.events);
+    chunk = await timelineOf(tx, rooms, context, room, {
+      after: known,
+      upTo,
+      visible: visibleIn(tx, context, sight, false),
+    });
+    state = await roomState(tx, rooms, context, room, { known, upTo, chunk, heroes: [] });
+  }
+  if (isAfterStay) {
+    const isOther = ({ event }: StoredEvent) => event.type !== 'm.room.member' || event.stateKey !== viewer.userId;
+    const isInState = query.useStateAfter || acceptsNothing(query.filter.room.timeline);
+    if (isInState) state = { ...state, events: [...state.events.filter(isOther), member] };
+    if (!acceptsNothing(query.filter.room.timeline)) chunk = { ...chunk, events: [...chunk.events, member] };
+  }
   return {
     json:
-      `{"timeline":{"events":[${timelineJson}],"limited":${chunk.limited},` +
-      `"prev_batch":"${encodeTimelineToken(chunk.prevBatch)}"},"${stateKey}":{"events":[${stateJson}]},` +
-      `"account_data":{"events":[]}}`,
+      `{${await eventsJson(tx, rooms, context, sight, chunk, state)},` +
+      `"account_data":{"events":[${accountData.join(',')}]}}`,
     told: state.told,
   };
 }
 
-/** Whether the user was in the room at a position, and (as far as the last member event tells) ever since. */
-async function wasIn(
-  tx: ReadTx,
-  rooms: SyncRooms,
-  { viewer }: SyncContext,
-  room: UserRoom,
-  position: number,
-): Promise<boolean> {
-  if (room.position <= position) return room.membership === 'join';
-  const then = await stateAtPosition(tx, rooms, room.roomNid, position);
-  if (!(await isJoinedAt(tx, rooms, then, viewer.userId))) return false;
-  if (room.membership !== 'join') return true;
-  const [member] = await rooms.eventsByNids(tx, [room.eventNid]);
-  return member !== undefined && isJoinedAt(tx, rooms, stateBefore(member), viewer.userId);
+interface TimelineWish {
+  readonly after: number | undefined;
+  readonly upTo: number;
+  readonly visible: Parameters<typeof readTimeline>[2]['visible'];
 }
 
-async function isJoinedAt(
+async function timelineOf(
   tx: ReadTx,
   rooms: SyncRooms,
-  point: StatePoint | undefined,
-  userId: UserId,
-): Promise<boolean> {
-  const nid = point && (await eventAt(tx, rooms, point, 'm.room.member', userId));
-  const [member] = nid === undefined ? [] : await rooms.eventsByNids(tx, [nid]);
-  return member?.event.content.membership === 'join';
+  { query }: SyncContext,
+  room: UserRoom,
+  wish: TimelineWish,
+): Promise<TimelineChunk> {
+  const filter = query.filter.room.timeline;
+  if (matchesRoom(filter, room.roomId) && !acceptsNothing(filter)) {
+    return readTimeline(tx, rooms, { roomNid: room.roomNid, filter, ...wish });
+  }
+  // Without a timeline, what changed is told by the state.
+  return emptyTimeline(wish.upTo, true);
+}
+
+function changesSummary({ event }: StoredEvent): boolean {
+  return event.isState && SUMMARY_TYPES.has(event.type);
+}
+
+function summaryOf(summary: RoomSummary | undefined): string {
+  return summary === undefined ? '{}' : summaryJson(summary);
+}
+
+/** The `timeline` and the `state` of a room, as members of its JSON object. */
+async function eventsJson(
+  tx: ReadTx,
+  rooms: SyncRooms,
+  { viewer, query }: SyncContext,
+  sight: RoomSight,
+  chunk: TimelineChunk,
+  state: RoomState,
+): Promise<string> {
+  const stateKey = query.useStateAfter ? query.stateAfterKey : 'state';
+  const stateJson = await shapeEvents(tx, rooms, state.events, viewer, sight, query.filter);
+  const timelineJson = await shapeEvents(tx, rooms, chunk.events, viewer, sight, query.filter);
+  return (
+    `"timeline":{"events":[${timelineJson.join(',')}],"limited":${chunk.limited},` +
+    `"prev_batch":"${encodeTimelineToken(chunk.prevBatch)}"},"${stateKey}":{"events":[${stateJson.join(',')}]}`
+  );
 }
 
 /** What takes away the events that the user may not see, or those of ignored users; undefined where nothing can be. */
 function visibleIn(
   tx: ReadTx,
   { ignored, viewer }: SyncContext,
-  sight: Awaited<ReturnType<SyncRooms['sight']>>,
+  sight: RoomSight,
   hidesNothing: boolean,
-  left?: UserRoom,
 ): ((events: readonly StoredEvent[]) => Promise<readonly StoredEvent[]>) | undefined {
   if (hidesNothing && ignored.size === 0) return undefined;
   return async (events) => {
-    // The event that ended the stay is always told, also of rooms that the user was only invited to.
-    const seen = hidesNothing ? events : await seenOf(tx, sight, events, left?.eventNid);
+    const seen = hidesNothing ? events : await sight.visible(tx, events);
     return ignored.size === 0
       ? seen
       : seen.filter(({ event }) => event.isState || event.sender === viewer.userId || !ignored.has(event.sender));
   };
-}
-
-async function seenOf(
-  tx: ReadTx,
-  sight: Awaited<ReturnType<SyncRooms['sight']>>,
-  events: readonly StoredEvent[],
-  alwaysSeen: number | undefined,
-): Promise<readonly StoredEvent[]> {
-  await sight.load(tx, events);
-  return events.filter((event) => event.nid === alwaysSeen || sight.canSee(event));
 }

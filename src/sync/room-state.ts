@@ -15,10 +15,22 @@ export interface RoomState {
   readonly told: readonly UserId[];
 }
 
+/** The stretch of a room that an answer covers. */
+export interface RoomSpan {
+  /** The position up to which the client has the room; undefined: it has nothing. */
+  readonly known: number | undefined;
+  /** Where the timeline ends: the present, or where the user's stay ended. */
+  readonly upTo: number;
+  readonly chunk: TimelineChunk;
+  /** The users by whom the client names the room. */
+  readonly heroes: readonly UserId[];
+}
+
 const NONE: RoomState = { events: [], told: [] };
 
 /**
- * What a room's state section holds. `known`: the position up to which the client has the room; undefined: it has nothing.
+ * What a room's state section holds: with the timeline, it brings the client to the state at the timeline's end. So it
+ * also has the state changes that the timeline leaves out because of a filter or because they weren't visible.
  * Spec: client-server-api/#syncing, MSC4222
  */
 export async function roomState(
@@ -26,50 +38,62 @@ export async function roomState(
   rooms: SyncRooms,
   context: SyncContext,
   room: UserRoom,
-  chunk: TimelineChunk,
-  known: number | undefined,
+  span: RoomSpan,
 ): Promise<RoomState> {
-  const { query, viewer, members } = context;
+  const { query, members } = context;
+  const { known, chunk } = span;
   const filter = query.filter.room.state;
   if (!matchesRoom(filter, room.roomId)) return NONE;
   const isFull = known === undefined || query.fullState;
-  const first = chunk.events[0];
-  const last = chunk.events.at(-1);
-  const needed = new Set<UserId>();
-  if (filter.lazyLoadMembers) {
-    for (const { event } of chunk.events) needed.add(event.sender);
-    if (isFull) needed.add(viewer.userId);
-    if (isFull) for (const hero of (await rooms.summary(tx, room.roomNid, viewer.userId)).heroes) needed.add(hero);
-  }
-  // Without a gap the timeline itself holds every change: only members that were never told can be missing.
-  const isWhole = !isFull && !chunk.limited && !filter.lazyLoadMembers;
-  if (isWhole && !(query.useStateAfter && chunk.events.some(({ event }) => event.isState))) return NONE;
-  if (!isFull && first === undefined && !chunk.limited) return NONE;
+  const needed = filter.lazyLoadMembers ? neededMembers(context, span, isFull) : NOBODY;
+  const tellsAll =
+    !chunk.limited && !chunk.hidesState && !(query.useStateAfter && chunk.events.some(({ event }) => event.isState));
+  const isChanged = isFull || !tellsAll;
+  if (!isChanged && members.knowsAll(room.roomId, needed) && !filter.includeRedundantMembers) return NONE;
 
-  const wanted = await wantedState(tx, rooms, context, room, first, last);
-  if (wanted === undefined) return NONE;
+  const points = await pointsOf(tx, rooms, context, room, span);
+  if (points === undefined) return NONE;
   const events = await readState(tx, rooms, {
     roomId: room.roomId,
     filter,
-    known: isFull || known === undefined ? undefined : await stateAtPosition(tx, rooms, room.roomNid, known),
-    wanted,
+    scope: isFull ? 'all' : isChanged ? 'changes' : 'members',
+    known: known === undefined || !isChanged ? undefined : await stateAtPosition(tx, rooms, room.roomNid, known),
+    wanted: points.wanted,
+    end: chunk.hidesState && !query.useStateAfter ? points.end : undefined,
+    timeline: chunk.events,
     needed,
+    tellsKnown: filter.includeRedundantMembers || query.fullState,
     members,
   });
-  return { events, told: filter.lazyLoadMembers ? [...needed] : [] };
+  return { events, told: [...needed] };
 }
 
-/** `state` leads up to the timeline, `state_after` to its end. */
-async function wantedState(
+const NOBODY: ReadonlySet<UserId> = new Set();
+
+/** Whose member events a lazily loading client can't do without. */
+function neededMembers({ viewer }: SyncContext, { chunk, heroes }: RoomSpan, isFull: boolean): ReadonlySet<UserId> {
+  const needed = new Set<UserId>(heroes);
+  for (const { event } of chunk.events) needed.add(event.sender);
+  if (isFull) needed.add(viewer.userId);
+  return needed;
+}
+
+/** `wanted`: `state` leads up to the timeline, `state_after` to its end. */
+async function pointsOf(
   tx: ReadTx,
   rooms: SyncRooms,
-  { query, to }: SyncContext,
+  { query }: SyncContext,
   room: UserRoom,
-  first: StoredEvent | undefined,
-  last: StoredEvent | undefined,
-): Promise<StatePoint | undefined> {
-  if (!query.useStateAfter && first !== undefined) return stateBefore(first);
-  const upTo = room.membership === 'join' ? to.events : Math.min(room.position, to.events);
-  if (last !== undefined && last.position === upTo) return stateAfter(last);
-  return stateAtPosition(tx, rooms, room.roomNid, upTo);
+  { chunk, upTo }: RoomSpan,
+): Promise<{ readonly wanted: StatePoint; readonly end: StatePoint | undefined } | undefined> {
+  const first = chunk.events[0];
+  const last = chunk.events.at(-1);
+  const isAtStart = !query.useStateAfter && first !== undefined;
+  if (isAtStart && !chunk.hidesState) return { wanted: stateBefore(first), end: undefined };
+  const end =
+    last !== undefined && (last.position === upTo || chunk.isWholeEnd)
+      ? stateAfter(last)
+      : await stateAtPosition(tx, rooms, room.roomNid, upTo);
+  if (end === undefined) return undefined;
+  return { wanted: isAtStart ? stateBefore(first) : end, end };
 }

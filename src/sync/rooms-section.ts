@@ -1,13 +1,17 @@
 import { matchesEvent, matchesRoom } from '../protocol/filter/index.ts';
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import type { ReadTx } from '../storage/index.ts';
-import type { AccountDataEvent } from './account-data.ts';
+import { type AccountDataEvent, accountDataBetween, type SyncAccounts } from './account-data.ts';
 import type { UserRoom } from './online-user.ts';
 import type { SyncRooms } from './ports.ts';
 import type { SyncContext } from './request.ts';
 import { wantsEphemeral } from './room-json.ts';
 import { joinedRoom, leftRoom } from './room-sections.ts';
 import type { Skeleton } from './skeleton.ts';
+import { knownPosition } from './stays.ts';
+
+/** Account data by room. */
+type RoomsData = ReadonlyMap<string, readonly AccountDataEvent[]>;
 
 /** The `rooms` of an answer; empty text where there are none. */
 export interface RoomsSection {
@@ -20,28 +24,37 @@ export interface RoomsSection {
 export async function roomsSection(
   tx: ReadTx,
   rooms: SyncRooms,
+  accounts: SyncAccounts,
   context: SyncContext,
   skeleton: Skeleton,
-  accountData: ReadonlyMap<string, readonly AccountDataEvent[]>,
+  changedData: RoomsData,
 ): Promise<RoomsSection> {
   const { viewer } = context;
-  const joined = withAccountData(context, skeleton.join, accountData);
-  const nids = joined.map((room) => room.roomNid);
+  const joined = withAccountData(context, skeleton.join, changedData);
+  const known = new Map<RoomId, number | undefined>();
+  for (const room of [...joined, ...skeleton.leave]) {
+    known.set(room.roomId, await knownPosition(tx, rooms, context, room));
+  }
+  const isNew = (room: UserRoom) => context.since !== undefined && known.get(room.roomId) === undefined;
+  const newRooms = joined.filter(isNew);
+  const accountData = await withDataOfNewRooms(tx, accounts, context, newRooms, changedData);
   const counts = await rooms.unreadCounts(tx, {
     userId: viewer.userId,
-    roomNids: nids,
+    roomNids: joined.map((room) => room.roomNid),
     ignored: context.ignored,
     upTo: context.to.events,
     receiptsUpTo: context.to.receipts,
   });
-  const receipts = await receiptsOf(tx, rooms, context, nids);
+  const receipts = await receiptsOf(tx, rooms, context, joined, isNew);
   const told: (readonly [RoomId, UserId])[] = [];
   const join: string[] = [];
   for (const room of joined) {
-    const section = await joinedRoom(tx, rooms, context, room, {
+    const read = receipts.get(room.roomNid);
+    const section = await joinedRoom(tx, rooms, context, room, known.get(room.roomId), {
       counts: counts.get(room.roomNid),
+      isRead: read !== undefined && isOf(read, viewer.userId),
       accountData: roomAccountData(context, room, accountData),
-      ephemeral: ephemeral(rooms, context, room, receipts.get(room.roomNid)),
+      ephemeral: ephemeral(rooms, context, room, isNew(room), read),
     });
     if (section === undefined) continue;
     join.push(`${JSON.stringify(room.roomId)}:${section.json}`);
@@ -49,7 +62,8 @@ export async function roomsSection(
   }
   const leave: string[] = [];
   for (const room of skeleton.leave) {
-    const section = await leftRoom(tx, rooms, context, room);
+    const data = roomAccountData(context, room, accountData);
+    const section = await leftRoom(tx, rooms, context, room, known.get(room.roomId), data);
     leave.push(`${JSON.stringify(room.roomId)}:${section.json}`);
   }
   const invite = await stripped(tx, rooms, context, skeleton.invite, 'invite_state');
@@ -63,7 +77,7 @@ export async function roomsSection(
 function withAccountData(
   { since, rooms, query }: SyncContext,
   listed: readonly UserRoom[],
-  changed: ReadonlyMap<string, readonly AccountDataEvent[]>,
+  changed: RoomsData,
 ): readonly UserRoom[] {
   if (since === undefined || changed.size === 0) return listed;
   const ids = new Set(listed.map((room) => room.roomId));
@@ -73,50 +87,85 @@ function withAccountData(
   return [...listed, ...more];
 }
 
-function roomAccountData(
-  { query }: SyncContext,
-  room: UserRoom,
-  accountData: ReadonlyMap<string, readonly AccountDataEvent[]>,
-): readonly string[] {
+/** Of rooms that are new to the client, all account data is: it may have been set before. */
+async function withDataOfNewRooms(
+  tx: ReadTx,
+  accounts: SyncAccounts,
+  { viewer, to, query }: SyncContext,
+  newRooms: readonly UserRoom[],
+  changed: RoomsData,
+): Promise<RoomsData> {
+  if (newRooms.length === 0 || query.fullState) return changed;
+  const { byRoom } = await accountDataBetween(tx, accounts, viewer.userId, 0, to.accountData);
+  const data = new Map(changed);
+  for (const { roomId } of newRooms) {
+    const events = byRoom.get(roomId);
+    if (events !== undefined) data.set(roomId, events);
+  }
+  return data;
+}
+
+function roomAccountData({ query }: SyncContext, room: UserRoom, accountData: RoomsData): readonly string[] {
   const filter = query.filter.room.accountData;
   if (!matchesRoom(filter, room.roomId)) return [];
   const events = accountData.get(room.roomId) ?? [];
   return events.filter(({ type }) => matchesEvent(filter, type, undefined)).map((event) => event.json);
 }
 
+/** The receipts since the token; of rooms that are new to the client, all. */
 async function receiptsOf(
   tx: ReadTx,
   rooms: SyncRooms,
   { viewer, since, to, query }: SyncContext,
-  nids: readonly number[],
+  joined: readonly UserRoom[],
+  isNew: (room: UserRoom) => boolean,
 ): Promise<ReadonlyMap<number, object>> {
-  const after = since === undefined || query.fullState ? 0 : since.receipts;
-  if (after >= to.receipts) return new Map();
-  return rooms.receipts(tx, viewer.userId, { roomNids: nids, after, upTo: to.receipts });
+  const known: number[] = [];
+  const unknown: number[] = [];
+  for (const room of joined) {
+    if (since === undefined || query.fullState || isNew(room)) unknown.push(room.roomNid);
+    else known.push(room.roomNid);
+  }
+  const receipts = new Map<number, object>();
+  const upTo = to.receipts;
+  for (const range of [
+    { roomNids: known, after: since?.receipts ?? 0, upTo },
+    { roomNids: unknown, after: 0, upTo },
+  ]) {
+    if (range.roomNids.length === 0 || range.after >= upTo) continue;
+    for (const [roomNid, content] of await rooms.receipts(tx, viewer.userId, range)) receipts.set(roomNid, content);
+  }
+  return receipts;
+}
+
+/** Whether receipts' content has one of the user. */
+function isOf(receipts: object, userId: UserId): boolean {
+  return Object.values(receipts).some((types) => Object.values(types).some((users) => isIn(users, userId)));
+}
+
+function isIn(users: unknown, userId: UserId): boolean {
+  return typeof users === 'object' && users !== null && userId in users;
 }
 
 function ephemeral(
   rooms: SyncRooms,
   context: SyncContext,
   room: UserRoom,
+  isNew: boolean,
   receipts: object | undefined,
 ): readonly string[] {
   const events: string[] = [];
   if (receipts !== undefined && wantsEphemeral(context, room, 'm.receipt')) {
     events.push(`{"type":"m.receipt","content":${JSON.stringify(receipts)}}`);
   }
-  if (hasTypingNews(context, room) && wantsEphemeral(context, room, 'm.typing')) {
-    const typing = rooms.typingIn(room.roomId).filter((userId) => !context.ignored.has(userId));
-    // Nobody typing is news only to those who were told that somebody was.
-    if (typing.length > 0 || context.since !== undefined) {
-      events.push(`{"type":"m.typing","content":${JSON.stringify({ user_ids: typing })}}`);
-    }
-  }
+  const typing = rooms.typingIn(room.roomId);
+  if (typing === undefined || !wantsEphemeral(context, room, 'm.typing')) return events;
+  const userIds = typing.userIds.filter((userId) => !context.ignored.has(userId));
+  // Nobody typing is news only to those who were told that somebody was.
+  const isFirst = isNew || context.since === undefined;
+  const isNews = isFirst ? userIds.length > 0 : typing.position > (context.since?.typing ?? 0);
+  if (isNews) events.push(`{"type":"m.typing","content":${JSON.stringify({ user_ids: userIds })}}`);
   return events;
-}
-
-function hasTypingNews({ since, positions }: SyncContext, room: UserRoom): boolean {
-  return since === undefined || positions.last('typing', room.roomId) > since.typing;
 }
 
 /** Rooms that the user is invited to or knocks at: the state that goes with it. */

@@ -1,5 +1,6 @@
 /** The first step of a sync: which rooms have anything for the user, and which section they go into. */
 import { type Filter, matchesRoom } from '../protocol/filter/index.ts';
+import type { RoomId } from '../protocol/ids/index.ts';
 import type { SyncToken } from '../streams/index.ts';
 import type { OnlineUser, UserRoom } from './online-user.ts';
 import type { RoomPositions } from './room-positions.ts';
@@ -32,23 +33,43 @@ export function incrementalSkeleton(
   since: SyncToken,
   isFull: boolean,
 ): Skeleton {
-  return sort(user, filter, (room) => {
-    if (room.position > since.events) return !(room.forgotten && room.membership === 'leave');
-    if (room.membership !== 'join') return false;
-    return (
-      isFull ||
-      positions.last('events', room.roomId) > since.events ||
-      positions.last('receipts', room.roomId) > since.receipts ||
-      positions.last('typing', room.roomId) > since.typing
-    );
-  });
+  const recent = isFull ? undefined : user.recent.after(since);
+  return sort(
+    user,
+    filter,
+    (room) => {
+      if (room.position > since.events) return true;
+      if (room.membership !== 'join') return false;
+      return (
+        isFull ||
+        positions.last('events', room.roomId) > since.events ||
+        positions.last('receipts', room.roomId) > since.receipts ||
+        positions.last('typing', room.roomId) > since.typing
+      );
+    },
+    recent,
+  );
 }
 
-function sort(user: OnlineUser, filter: Filter, belongs: (room: UserRoom) => boolean): Skeleton {
+/** `among`: the only rooms that come into question; undefined: all. */
+function sort(
+  user: OnlineUser,
+  filter: Filter,
+  belongs: (room: UserRoom) => boolean,
+  among: ReadonlySet<RoomId> | undefined = undefined,
+): Skeleton {
   const skeleton: { [section in keyof Skeleton]: UserRoom[] } = { join: [], invite: [], knock: [], leave: [] };
-  for (const room of user.rooms.values()) {
-    if (!belongs(room) || !matchesRoom(filter.room, room.roomId)) continue;
+  const take = (room: UserRoom): void => {
+    if (!belongs(room) || !matchesRoom(filter.room, room.roomId)) return;
     skeleton[room.membership === 'ban' ? 'leave' : room.membership].push(room);
+  };
+  if (among === undefined) {
+    for (const room of user.rooms.values()) take(room);
+    return skeleton;
+  }
+  for (const roomId of among) {
+    const room = user.rooms.get(roomId);
+    if (room !== undefined) take(room);
   }
   return skeleton;
 }

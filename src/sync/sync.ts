@@ -18,6 +18,8 @@ import type { SyncContext, SyncQuery } from './request.ts';
 import { roomsSection } from './rooms-section.ts';
 import { incrementalSkeleton, initialSkeleton, type Skeleton } from './skeleton.ts';
 
+const DURABLE_STREAMS = ['events', 'accountData', 'receipts', 'toDevice', 'deviceLists'] as const;
+
 /** What a sync needs of the rest of the server. */
 export interface SyncOptions {
   readonly database: Database;
@@ -53,10 +55,10 @@ export class Sync {
    * @throws M_INVALID_PARAM for a token that isn't one of ours
    */
   async sync(viewer: Viewer, query: SyncQuery, signal: AbortSignal): Promise<string> {
-    const since = query.since === undefined ? undefined : parseSyncToken(query.since);
-    if (query.since !== undefined && since === undefined) throw invalidParam('since is not a token of this server');
+    let since = this.#start(query.since);
     const deadline = this.#options.clock.now() + query.timeoutMs;
-    const user = await this.#users.get(viewer.userId);
+    using use = await this.#users.use(viewer.userId);
+    const { user } = use;
     if (since !== undefined) await this.#confirm(user, viewer, since);
     for (;;) {
       const seen = user.news;
@@ -65,8 +67,25 @@ export class Sync {
       const restMs = deadline - this.#options.clock.now();
       if (answer !== undefined) return answer;
       if (restMs <= 0 || signal.aborted) return joinAnswer(to, await this.#always(viewer));
+      // Nothing was to be told up to here: it need not be looked at again.
+      if (since !== undefined) since = to;
       await user.waitForNews(seen, restMs, signal);
     }
+  }
+
+  /**
+   * Where the client stands; undefined where it begins anew.
+   * @throws M_INVALID_PARAM
+   */
+  #start(text: string | undefined): SyncToken | undefined {
+    if (text === undefined) return undefined;
+    const since = parseSyncToken(text);
+    if (since === undefined) throw invalidParam('since is not a token of this server');
+    const now = this.#now();
+    // A token from after the present: the data is older than the client, so nothing is known of what the client has.
+    if (DURABLE_STREAMS.some((stream) => since[stream] > now[stream])) return undefined;
+    // Typing is told by time: the clock was set back.
+    return since.typing > now.typing ? { ...since, typing: 0 } : since;
   }
 
   /** The answer, or undefined where there is no news since the token. */
@@ -85,9 +104,9 @@ export class Sync {
       since === undefined
         ? initialSkeleton(user, query.filter)
         : incrementalSkeleton(user, query.filter, this.#users.positions, since, query.fullState);
-    const joined = [...user.rooms.values()].filter((room) => room.membership === 'join');
-    const isIdle = !isExtended && isEmpty(skeleton) && user.newest('account_data') <= (since?.accountData ?? 0);
-    if (!isForced && isIdle) return undefined;
+    const hasAccountData = user.newest('account_data') > (since?.accountData ?? 0);
+    if (!isForced && !isExtended && !hasAccountData && isEmpty(skeleton)) return undefined;
+    const joined = hasAccountData ? [...user.rooms.values()].filter((room) => room.membership === 'join') : [];
     const context: SyncContext = {
       viewer,
       user,
@@ -95,9 +114,8 @@ export class Sync {
       since,
       to,
       ignored: await this.#options.accounts.ignoredUsers(viewer.userId),
-      members: this.#members.forRequest(viewer, query.since),
+      members: this.#members.forRequest(viewer, since && query.since),
       rooms: joined,
-      positions: this.#users.positions,
     };
     const always = await this.#always(viewer);
     return this.#options.database.read((tx) => this.#hydrate(tx, context, skeleton, always));
@@ -114,7 +132,7 @@ export class Sync {
     const isForced = since === undefined || query.fullState;
     const accountData = await accountDataEvents(tx, accounts, context);
     const global = accountData.global.filter(({ type }) => matchesEvent(query.filter.accountData, type, undefined));
-    const section = await roomsSection(tx, rooms, context, skeleton, accountData.byRoom);
+    const section = await roomsSection(tx, rooms, accounts, context, skeleton, accountData.byRoom);
     const extended: string[] = [];
     let { to } = context;
     for (const extension of this.#extensions) {
@@ -151,8 +169,10 @@ export class Sync {
     if (range.from === undefined || range.to === undefined) throw invalidParam('from and to must be tokens of /sync');
     const bounds = { from: range.from, to: range.to };
     const { database, rooms, devices } = this.#options;
-    const user = await this.#users.get(userId);
-    return database.read((tx) => deviceListChanges(tx, rooms, devices.lists, user, bounds));
+    using use = await this.#users.use(userId);
+    const { user } = use;
+    // Not given back before it is read.
+    return await database.read((tx) => deviceListChanges(tx, rooms, devices.lists, user, bounds));
   }
 
   #now(): SyncToken {

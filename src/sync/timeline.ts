@@ -8,6 +8,8 @@ const LIMIT_DEFAULT = 10;
 const LIMIT_MAX = 100;
 /** How far back a filter that matches almost nothing is followed. */
 const SCANNED_MAX = 2000;
+/** How far back events are followed none of which the user may see. */
+const UNSEEN_MAX = 100;
 
 /** The newest events of a room, as a timeline shows them. */
 export interface TimelineChunk {
@@ -15,6 +17,10 @@ export interface TimelineChunk {
   readonly events: readonly StoredEvent[];
   /** Whether events that match were left out between the last sync and the first of these. */
   readonly limited: boolean;
+  /** Whether state events were left out, by the filter or because the user may not see them. */
+  readonly hidesState: boolean;
+  /** Whether nothing at all comes between the last of these events and the end of the range. */
+  readonly isWholeEnd: boolean;
   /** The position from which `/messages` goes on backwards. */
   readonly prevBatch: number;
 }
@@ -34,15 +40,23 @@ export function timelineLimit(filter: RoomEventFilter): number {
   return Math.min(filter.limit ?? LIMIT_DEFAULT, LIMIT_MAX);
 }
 
+/** A timeline that a filter leaves nothing of, without reading it. */
+export function emptyTimeline(upTo: number, hidesState: boolean): TimelineChunk {
+  return { events: [], limited: false, hidesState, isWholeEnd: false, prevBatch: upTo };
+}
+
 /** The newest events in a range that pass the filter and may be seen. Reads one batch where nothing is filtered out. */
 export async function readTimeline(tx: ReadTx, rooms: SyncRooms, range: TimelineRange): Promise<TimelineChunk> {
   const limit = timelineLimit(range.filter);
   const all = acceptsEverything(range.filter);
   const found: StoredEvent[] = [];
   let from = range.upTo;
+  let newest: StoredEvent | undefined;
   let scanned = 0;
+  let unseen = 0;
   let isExhausted = false;
-  while (found.length <= limit && !isExhausted && scanned < SCANNED_MAX) {
+  let hidesState = false;
+  while (found.length <= limit && !isExhausted && scanned < SCANNED_MAX && unseen < UNSEEN_MAX) {
     const batchSize = Math.max(limit + 1 - found.length, all ? 0 : LIMIT_MAX);
     const batch = await rooms.eventsInRoom(tx, range.roomNid, {
       from,
@@ -52,16 +66,27 @@ export async function readTimeline(tx: ReadTx, rooms: SyncRooms, range: Timeline
     });
     scanned += batch.length;
     isExhausted = batch.length < batchSize;
+    newest ??= batch[0];
     const last = batch.at(-1);
     if (last !== undefined) from = last.position - 1;
     const matching = all ? batch : batch.filter(({ event }) => matchesRoomEvent(range.filter, event));
-    found.push(...(range.visible ? await range.visible(matching) : matching));
+    const kept = range.visible ? await range.visible(matching) : matching;
+    if (matching.length > 0 && kept.length === 0) unseen += matching.length;
+    if (kept.length < batch.length && !hidesState) hidesState = hasStateBeside(batch, kept);
+    found.push(...kept);
   }
   const events = found.slice(0, limit).reverse();
   const first = events[0];
   return {
     events,
     limited: found.length > limit || !isExhausted,
+    hidesState,
+    isWholeEnd: newest !== undefined && newest === events.at(-1),
     prevBatch: first === undefined ? from : first.position - 1,
   };
+}
+
+function hasStateBeside(batch: readonly StoredEvent[], kept: readonly StoredEvent[]): boolean {
+  const rest = new Set(batch).difference(new Set(kept));
+  return [...rest].some(({ event }) => event.isState);
 }

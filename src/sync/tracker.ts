@@ -17,8 +17,8 @@ export class Tracker {
     this.#hub = hub;
     this.#positions = positions;
     this.#stopUser = hub.listen(`user:${userId}`, (payload) => {
-      if (isMembershipNews(payload)) this.noteMembership(payload, false);
-      else if (isStreamNews(payload)) this.#noteNews(payload);
+      if (isMembershipNews(payload)) this.noteMembership(payload, payload.forgotten ?? false);
+      else if (isStreamNews(payload)) this.#noteNews(payload, payload.roomId);
       this.user.touch();
     });
   }
@@ -28,43 +28,48 @@ export class Tracker {
     const { roomId, roomNid, membership, eventNid, position } = news;
     const known = this.user.rooms.get(roomId);
     if (known !== undefined && known.position > position) return;
-    this.user.rooms.set(roomId, { roomId, roomNid, membership, eventNid, position, forgotten });
-    this.noteRoom('events', roomId, position);
-    this.user.note(MEMBERS, position);
+    // Of one member event, what was forgotten stays so: a row may have been read before that.
+    const isForgotten = forgotten || (known?.position === position && known.forgotten);
+    this.user.rooms.set(roomId, { roomId, roomNid, membership, eventNid, position, forgotten: isForgotten });
     if (membership === 'join') this.#follow(roomId);
     else this.#leave(roomId);
+    this.noteRoom('events', roomId, position);
+    this.user.note(MEMBERS, position);
   }
 
   /** Takes in that a room has something at a position. */
   noteRoom(stream: RoomStream, roomId: RoomId, position: number): void {
     this.#positions.note(stream, roomId, position);
-    this.user.note(stream, position);
+    this.user.noteRoom(stream, roomId, position);
   }
 
   /** Ends all listening. */
   stop(): void {
     this.#stopUser();
-    for (const stop of this.#rooms.values()) stop();
-    this.#rooms.clear();
+    for (const roomId of [...this.#rooms.keys()]) this.#leave(roomId);
   }
 
   #follow(roomId: RoomId): void {
     if (this.#rooms.has(roomId)) return;
     const stop = this.#hub.listen(`room:${roomId}`, (payload) => {
-      if (isStreamNews(payload)) this.#noteNews({ ...payload, roomId });
+      if (isStreamNews(payload)) this.#noteNews(payload, roomId);
       this.user.touch();
     });
     this.#rooms.set(roomId, stop);
+    this.#positions.hold(roomId);
   }
 
-  #noteNews({ stream, position, roomId }: StreamNews): void {
+  #noteNews({ stream, position }: StreamNews, roomId: RoomId | undefined): void {
     if (roomId !== undefined && isRoomStream(stream)) this.noteRoom(stream, roomId, position);
     else this.user.note(stream, position);
   }
 
   #leave(roomId: RoomId): void {
-    this.#rooms.get(roomId)?.();
+    const stop = this.#rooms.get(roomId);
+    if (stop === undefined) return;
+    stop();
     this.#rooms.delete(roomId);
+    this.#positions.release(roomId);
   }
 }
 

@@ -94,6 +94,11 @@ export function acceptsEverything(filter: RoomEventFilter): boolean {
   );
 }
 
+/** Whether everything is left out: a list of what may pass is there, and empty. */
+export function acceptsNothing({ types, senders, relTypes }: RoomEventFilter): boolean {
+  return types?.isEmpty === true || senders?.size === 0 || relTypes?.size === 0;
+}
+
 function matchesSender(filter: EventFilter, sender: string | undefined): boolean {
   // A set of ids is asked for text that may not be an id, which is then simply not in it.
   const has = (set: ReadonlySet<string>) => sender !== undefined && set.has(sender);

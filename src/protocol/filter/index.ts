@@ -1,6 +1,7 @@
 /** Filters: parse them, ask them. */
 export {
   acceptsEverything,
+  acceptsNothing,
   type EventFilter,
   type Filter,
   type FilterableEvent,

@@ -9,6 +9,11 @@ export class TypePattern {
     this.#globs = patterns.filter((pattern) => pattern.includes('*')).map((pattern) => pattern.split('*'));
   }
 
+  /** Whether there is no pattern, so that no type is covered. */
+  get isEmpty(): boolean {
+    return this.#exact.size === 0 && this.#globs.length === 0;
+  }
+
   /** Whether one of the patterns covers `type`. */
   matches(type: string): boolean {
     return this.#exact.has(type) || this.#globs.some((parts) => matchesGlob(parts, type));

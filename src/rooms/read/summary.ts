@@ -5,7 +5,10 @@ import { listRooms } from '../store/index.ts';
 
 /** Who is in a room, for clients that have no name for it. */
 export interface RoomSummary {
-  /** Up to five users beside the viewer: the first ones joined or invited, or where there are none, those who left. */
+  /**
+   * Up to five users beside the viewer: the first ones joined or invited, or where there are none, those who left. None
+   * where the room has a name or a canonical alias, since clients need them only to make up a name.
+   */
   readonly heroes: readonly UserId[];
   readonly joined: number;
   readonly invited: number;
@@ -25,6 +28,7 @@ export class Summaries {
     const [room] = await listRooms(tx, [roomNid]);
     if (room === undefined) return { heroes: [], joined: 0, invited: 0 };
     const { state_root: stateRoot, joined_count: joined, invited_count: invited } = room;
+    if (room.name || room.canonical_alias) return { heroes: [], joined, invited };
     let kept = this.#heroes.get(roomNid);
     if (kept?.stateRoot !== stateRoot) {
       kept = { stateRoot, userIds: await candidates(tx, roomNid) };

@@ -18,6 +18,8 @@ interface StateSight {
  * Spec: client-server-api/#room-history-visibility
  */
 export class RoomSight {
+  /** The event that ended the user's last stay; undefined for who is in the room, and for who never was. */
+  readonly departure: StoredEvent | undefined;
   readonly #states: StateReader;
   readonly #userId: UserId;
   readonly #joinedUpTo: number;
@@ -25,6 +27,7 @@ export class RoomSight {
 
   /** `standing`: what the user is to the room now. */
   constructor(states: StateReader, userId: UserId, standing: Standing) {
+    this.departure = standing.kind === 'left' ? standing.departure : undefined;
     this.#states = states;
     this.#userId = userId;
     this.#joinedUpTo = joinedUpTo(standing);

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { RoomId, ServerName, UserId } from '../../protocol/ids/index.ts';
 import type { Database } from '../../storage/types.ts';
+import type { Hub } from '../../streams/index.ts';
 import type { EventReader } from '../store/index.ts';
 import type { HotRooms } from './hot-rooms.ts';
 import type { RoomWriter } from './room-writer.ts';
@@ -39,6 +40,7 @@ export interface WriteDeps {
   readonly database: Database;
   readonly writer: RoomWriter;
   readonly hotRooms: HotRooms;
+  readonly hub: Hub;
   readonly reader: EventReader;
   readonly transactions: Transactions;
   readonly clock: Clock;

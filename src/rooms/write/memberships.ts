@@ -1,7 +1,8 @@
 import { forbidden, MatrixError, notFound } from '../../protocol/errors.ts';
 import { type EventId, type RoomId, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import { type JsonObject, type JsonValue, readString } from '../../protocol/json/index.ts';
-import { forgetMembership, listRoomsOfUser, type Membership } from '../store/index.ts';
+import type { MembershipNews } from '../news.ts';
+import { findMembership, forgetMembership, listRoomsOfUser, type Membership } from '../store/index.ts';
 import { assertJoined, isSameContent } from './checks.ts';
 import type { MemberProfile, WriteDeps } from './deps.ts';
 import type { HotRoom } from './hot-room.ts';
@@ -154,7 +155,17 @@ export class Memberships {
     if (membership !== 'leave' && membership !== 'ban') {
       throw new MatrixError('M_UNKNOWN', `User ${userId} is in room ${roomId}`);
     }
-    await this.#deps.database.write('main', (tx) => forgetMembership(tx, userId, room.roomNid));
+    const { database, hub } = this.#deps;
+    const { roomNid } = room;
+    await database.write('main', async (tx) => {
+      const row = await findMembership(tx, userId, roomNid);
+      // The user may be back by now.
+      if (row === undefined || (row.membership !== 'leave' && row.membership !== 'ban')) return;
+      await forgetMembership(tx, userId, roomNid);
+      const { membership: left, event_nid: eventNid, position } = row;
+      const news: MembershipNews = { roomId, roomNid, membership: left, eventNid, position, forgotten: true };
+      tx.onCommit(() => hub.wake([`user:${userId}`], news));
+    });
   }
 
   /** The rooms where the user's membership is one of the given ones. */
