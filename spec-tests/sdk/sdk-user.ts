@@ -2,12 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import loglevel from 'loglevel';
 import { ClientEvent, createClient, type IStartClientOpts, type MatrixClient, SyncState } from 'matrix-js-sdk';
 import type { Logger } from 'matrix-js-sdk/lib/logger.js';
+import { releaseLongTimers } from './long-timers.ts';
+
+releaseLongTimers();
 
 /** What the library doesn't log through a client's own logger. */
 loglevel.getLogger('matrix').setLevel('silent');
 
 /** The library logs each request to the console unless told otherwise. */
-const silent: Logger = {
+export const silent: Logger = {
   trace: () => {},
   debug: () => {},
   info: () => {},
