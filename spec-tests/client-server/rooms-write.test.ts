@@ -83,6 +83,16 @@ describe('writing into rooms', () => {
     }
   });
 
+  it('takes a reason of null for none', async () => {
+    const roomId = await create({});
+    const target = (await send(alice, roomId, { body: 'one' })).body.event_id;
+    const path = inRoom(roomId, `redact/${encodeURIComponent(target)}/null`);
+    assert.deepEqual(refused(await alice.request('PUT', path, { reason: 1 })), [400, 'M_BAD_JSON']);
+    const redaction = await alice.request('PUT', path, { reason: null });
+    const stored = await alice.request('GET', inRoom(roomId, `event/${encodeURIComponent(redaction.body.event_id)}`));
+    assert.equal('reason' in stored.body.content, false);
+  });
+
   it('keeps aliases', async () => {
     const roomId = await create({ room_alias_name: 'first', preset: 'public_chat' });
     const alias = (name: string) => `${V3}/directory/room/${encodeURIComponent(`#${name}:`)}`;

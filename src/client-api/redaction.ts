@@ -23,9 +23,10 @@ export function redactionRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
       handle: async ({ requester, params: { roomId, eventId: redacts, txnId }, body }) => {
         const { userId: sender, deviceId = '', isSuspended } = requester;
         // The target stands in the path; one in the body is none of the content.
-        const { redacts: _redacts, ...content } = body;
-        if (content.reason !== undefined && typeof content.reason !== 'string')
-          throw badJson('reason must be a string');
+        const { redacts: _redacts, reason = null, ...others } = body;
+        // Hydrogen writes a reason of null where it has none.
+        if (reason !== null && typeof reason !== 'string') throw badJson('reason must be a string');
+        const content = reason === null ? others : { ...others, reason };
         const transaction = { userId: sender, deviceId, txnId };
         return { event_id: await rooms.redact({ roomId, sender, redacts, content, transaction, isSuspended }) };
       },
