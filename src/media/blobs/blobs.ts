@@ -59,6 +59,8 @@ export class Blobs implements AsyncDisposable {
       if (known !== undefined && (await store.sizeOf(sha256)) === staged.sizeBytes) {
         return database.write('main', work);
       }
+      // It has a row, but is lost: what takes its place must never be torn.
+      if (known !== undefined) await staged.handle.datasync();
       return this.#place(staged, store, work);
     });
   }

@@ -39,10 +39,12 @@ export class LocalBlobs implements BlobStore {
 
   async put(staged: StagedFile, isNoted: Promise<void>): Promise<void> {
     const target = this.pathOf(staged.sha256);
-    const [folder] = await Promise.all([this.#folderOf(target), staged.handle.datasync(), isNoted]);
+    const [folder] = await Promise.all([this.#folderOf(target), isNoted]);
+    // Renamed first: one commit of the file system's journal then holds both, and the second sync finds nothing to do. What a
+    // power cut leaves under the name may be torn, but it has no row, and so is never served.
     await rename(staged.path, target);
     staged.wasMoved();
-    // A new name is durable only when its folder is.
+    await staged.handle.datasync();
     await folder.sync();
   }
 
