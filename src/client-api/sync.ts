@@ -2,11 +2,11 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { type Route, rawJson, route } from '../http/route.ts';
 import { queryBoolean, queryInteger } from '../http/schema.ts';
+import type { Presence } from '../presence/index.ts';
 import { invalidParam, notFound } from '../protocol/errors.ts';
 import { type Filter, isBadFilter, parseFilter } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { isJsonObject } from '../protocol/json/index.ts';
-import type { Presence } from '../presence/index.ts';
 import type { Sync } from '../sync/index.ts';
 
 /** Waiting longer than this brings nothing: proxies give up on such requests. */
@@ -50,20 +50,17 @@ export function syncRoutes(parts: {
       }),
       handle: async ({ query, requester, signal }) => {
         const filter = await filterOf(filters, requester.userId, query.filter);
+        const isStable = query.use_state_after ?? false;
         const isUnstable = query['org.matrix.msc4222.use_state_after'] ?? false;
-        const endSync = presence.beginSync(
-          requester.userId,
-          requester.deviceId ?? '',
-          query.set_presence ?? 'online',
-        );
+        const endSync = presence.beginSync(requester.userId, requester.deviceId ?? '', query.set_presence ?? 'online');
         const answering = sync.sync(
           { userId: requester.userId, deviceId: requester.deviceId },
           {
             since: query.since,
             filter,
             fullState: query.full_state ?? false,
-            useStateAfter: (query.use_state_after ?? false) || isUnstable,
-            stateAfterKey: isUnstable ? 'org.matrix.msc4222.state_after' : 'state_after',
+            useStateAfter: isStable || isUnstable,
+            stateAfterKey: isStable ? 'state_after' : 'org.matrix.msc4222.state_after',
             timeoutMs: Math.min(query.timeout ?? 0, TIMEOUT_MS_MAX),
           },
           signal,
