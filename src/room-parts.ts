@@ -46,6 +46,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     serverName: accounts.serverName,
     signingKey,
     defaultVersion: config.rooms.default_version,
+    encryptedPresets: config.rooms.encrypted_presets,
     accounts: { getProfile: (userId) => accounts.getProfile(userId), ignoredUsers },
     pushRules: accounts.pushRules,
     guests: accounts.users,

@@ -62,8 +62,8 @@ import { searchRoutes } from './search.ts';
 import { supportRoutes } from './support.ts';
 import { syncRoutes } from './sync.ts';
 import { tagsRoutes } from './tags.ts';
-import { toDeviceRoutes } from './to_device.ts';
 import { thirdPartyLookupRoutes } from './third_party_lookup.ts';
+import { toDeviceRoutes } from './to_device.ts';
 import { typingRoutes } from './typing.ts';
 import { usersRoutes } from './users.ts';
 import { versionsRoutes } from './versions.ts';
@@ -149,7 +149,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...typingRoutes({ reads, typing }),
     ...usersRoutes(parts),
     ...voipRoutes(parts),
-    ...versionsRoutes(),
+    ...versionsRoutes(parts),
     ...wellknownRoutes(parts),
     ...whoamiRoutes(),
   ];

@@ -1,4 +1,5 @@
 /** Spec: data/api/client-server/versions.yaml */
+import type { Config } from '../config/index.ts';
 import { type Route, route } from '../http/route.ts';
 
 /** The last version of the specification that we follow; all versions 1.x up to it are compatible. */
@@ -39,7 +40,14 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
 };
 
 /** Which versions of the specification we follow. */
-export function versionsRoutes(): Route[] {
+export function versionsRoutes({ config }: { readonly config: Pick<Config, 'rooms'> }): Route[] {
+  const forced = config.rooms.encrypted_presets;
+  const features = {
+    ...UNSTABLE_FEATURES,
+    'io.element.e2ee_forced.public': forced.includes('public_chat'),
+    'io.element.e2ee_forced.private': forced.includes('private_chat'),
+    'io.element.e2ee_forced.trusted_private': forced.includes('trusted_private_chat'),
+  };
   const versions = Array.from({ length: MINOR_VERSION_MAX }, (_, index) => `v1.${index + 1}`);
   return [
     route({
@@ -48,7 +56,7 @@ export function versionsRoutes(): Route[] {
       operationId: 'getVersions',
       spec: 'client-server-api/#get_matrixclientversions',
       auth: 'optional',
-      handle: () => ({ versions, unstable_features: UNSTABLE_FEATURES }),
+      handle: () => ({ versions, unstable_features: features }),
     }),
   ];
 }

@@ -25,6 +25,7 @@ import {
   type RedactRequest,
   RoomBatches,
   RoomCreation,
+  type RoomPreset,
   RoomUpgrades,
   RoomWriter,
   type SendRequest,
@@ -42,6 +43,8 @@ export interface RoomsDeps {
   readonly signingKey: SigningKey;
   /** The version of rooms for which the client names none. */
   readonly defaultVersion: string;
+  /** Presets whose new rooms are encrypted, whatever the client says. */
+  readonly encryptedPresets?: readonly RoomPreset[] | undefined;
   readonly accounts: AccountSource & IgnoredUsers;
   readonly pushRules?: PushRuleSource;
   readonly guests?: GuestSource;
@@ -98,7 +101,10 @@ export class Rooms {
     this.aliases = new Aliases(write);
     this.#memberships = new Memberships(write);
     this.#messages = new Messages(write, this.#memberships);
-    this.#creation = new RoomCreation(write, this.#memberships, this.aliases, deps.defaultVersion);
+    this.#creation = new RoomCreation(write, this.#memberships, this.aliases, {
+      defaultVersion: deps.defaultVersion,
+      encryptedPresets: deps.encryptedPresets ?? [],
+    });
     this.#upgrades = new RoomUpgrades(write);
   }
 

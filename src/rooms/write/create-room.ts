@@ -37,18 +37,25 @@ export interface CreateRoomOptions {
 const INVITES_MAX = 500;
 const INITIAL_STATE_MAX = 500;
 
+/** What the server says of all new rooms. */
+export interface NewRoomPolicy {
+  readonly defaultVersion: string;
+  /** Presets whose rooms are encrypted, whatever the client says. */
+  readonly encryptedPresets: readonly RoomPreset[];
+}
+
 /** Creates rooms. Spec: client-server-api/#post_matrixclientv3createroom */
 export class RoomCreation {
   readonly #deps: WriteDeps;
   readonly #memberships: Memberships;
   readonly #aliases: Aliases;
-  readonly #defaultVersion: string;
+  readonly #policy: NewRoomPolicy;
 
-  constructor(deps: WriteDeps, memberships: Memberships, aliases: Aliases, defaultVersion: string) {
+  constructor(deps: WriteDeps, memberships: Memberships, aliases: Aliases, policy: NewRoomPolicy) {
     this.#deps = deps;
     this.#memberships = memberships;
     this.#aliases = aliases;
-    this.#defaultVersion = defaultVersion;
+    this.#policy = policy;
   }
 
   /**
@@ -56,8 +63,10 @@ export class RoomCreation {
    * @throws MatrixError `M_ROOM_IN_USE`, `M_INVALID_ROOM_STATE`, `M_UNSUPPORTED_ROOM_VERSION`, `M_INVITE_BLOCKED`
    */
   async create(creator: UserId, options: CreateRoomOptions): Promise<RoomId> {
-    const rules = requestedRules(options.roomVersion ?? this.#defaultVersion);
-    const preset = PRESETS[options.preset ?? (options.visibility === 'public' ? 'public_chat' : 'private_chat')];
+    const rules = requestedRules(options.roomVersion ?? this.#policy.defaultVersion);
+    const presetName = options.preset ?? (options.visibility === 'public' ? 'public_chat' : 'private_chat');
+    const preset = PRESETS[presetName];
+    const isEncrypted = this.#policy.encryptedPresets.includes(presetName);
     const invitees = [...new Set(options.invite)].filter((userId) => userId !== creator);
     if (invitees.length > INVITES_MAX) throw invalidParam(`A new room can invite at most ${INVITES_MAX} users`);
     if ((options.initialState?.length ?? 0) > INITIAL_STATE_MAX) {
@@ -72,7 +81,7 @@ export class RoomCreation {
     room.add('m.room.member', creator, { membership: 'join', ...profileContent(profile) });
     room.add('m.room.power_levels', '', powerLevels(rules, creator, trusted, preset, options));
     if (alias !== undefined) room.add('m.room.canonical_alias', '', { alias });
-    for (const { type, stateKey, content } of stateOf(preset, options)) room.add(type, stateKey, content);
+    for (const { type, stateKey, content } of stateOf(preset, isEncrypted, options)) room.add(type, stateKey, content);
     for (const [userId, content] of invitations) room.add('m.room.member', userId, content);
 
     await this.#write(room, creator, alias, options.visibility === 'public');
@@ -154,7 +163,7 @@ function powerLevels(
 }
 
 /** Preset, initial state, name and topic: the later one wins, the order is the specification's. */
-function stateOf(preset: PresetRules, options: CreateRoomOptions): readonly InitialState[] {
+function stateOf(preset: PresetRules, isEncrypted: boolean, options: CreateRoomOptions): readonly InitialState[] {
   const initial = (options.initialState ?? []).filter(
     ({ type, stateKey }) =>
       !(stateKey === '' && type === 'm.room.name' && options.name !== undefined) &&
@@ -162,18 +171,22 @@ function stateOf(preset: PresetRules, options: CreateRoomOptions): readonly Init
   );
   const given = new Set(initial.filter(({ stateKey }) => stateKey === '').map(({ type }) => type));
   return [
-    ...presetState(preset).filter(({ type }) => !given.has(type)),
+    ...presetState(preset, isEncrypted).filter(({ type }) => !given.has(type)),
     ...initial,
     ...(options.name === undefined ? [] : [state('m.room.name', { name: options.name })]),
     ...(options.topic === undefined ? [] : [state('m.room.topic', topicContent(options.topic))]),
   ];
 }
 
-function presetState({ joinRule, historyVisibility, guestAccess }: PresetRules): readonly InitialState[] {
+function presetState(
+  { joinRule, historyVisibility, guestAccess }: PresetRules,
+  isEncrypted: boolean,
+): readonly InitialState[] {
   return [
     state('m.room.join_rules', { join_rule: joinRule }),
     state('m.room.history_visibility', { history_visibility: historyVisibility }),
     state('m.room.guest_access', { guest_access: guestAccess }),
+    ...(isEncrypted ? [state('m.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' })] : []),
   ];
 }
 
