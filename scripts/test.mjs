@@ -6,14 +6,15 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 const ROOT = path.join(import.meta.dirname, '..');
-// The browser is a suite of its own (npm run test:browser): it needs Chromium.
-const SLOW = /^spec-tests[/\\]browser[/\\]/;
+// Suites of their own: the browser needs Chromium, interop a Synapse, and durability takes its time.
+const SLOW = /^spec-tests[/\\](browser|interop|durability)[/\\]/;
 
 const only = process.argv.slice(2).map((name) => path.relative(ROOT, path.resolve(name)));
 const files = globSync(['src/**/*.test.ts', 'spec-tests/**/*.test.ts', 'bench/**/*.test.ts'], { cwd: ROOT })
   .filter((file) => (only.length === 0 ? !SLOW.test(file) : only.some((name) => isBelow(file, name))))
   .toSorted();
 
+// --test-force-exit: matrix-js-sdk leaves timers of two minutes behind when a client stops.
 const steps = [
   ...(only.length > 0
     ? []
@@ -21,7 +22,10 @@ const steps = [
         ['type check', ['node_modules/typescript/bin/tsc', '-p', '.']],
         ['lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--diagnostic-level=warn']],
       ]),
-  [`tests (${files.length} files)`, ['--test', ...concurrency(), '--test-timeout=120000', ...files]],
+  [
+    `tests (${files.length} files)`,
+    ['--test', ...concurrency(), '--test-timeout=120000', '--test-force-exit', ...files],
+  ],
 ];
 
 const outcomes = steps.map(([name, args]) => {

@@ -8,6 +8,7 @@ import { parse as parseQuery } from 'node:querystring';
 import type { Clock } from '../clock.ts';
 import { forbidden, MatrixError, methodNotAllowed, missingToken, unrecognized } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
+import { StorageUnavailableError } from '../storage/index.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { BODY_TIMEOUT_MS_DEFAULT, parseBody, rawBody, readBody } from './body.ts';
@@ -178,7 +179,7 @@ export class Pipeline {
       response.destroy();
       return;
     }
-    sendRefusal(incoming, response, error instanceof MatrixError ? error : internalError(request.requestId), common);
+    sendRefusal(incoming, response, refusalOf(error, request.requestId), common);
   }
 
   #finish(request: PipelineRequest, route: Route | undefined): void {
@@ -269,6 +270,19 @@ function userIdOf(requester: unknown): unknown {
 function isClientGone({ incoming, response }: PipelineRequest): boolean {
   return response.destroyed || (incoming.destroyed && !incoming.complete);
 }
+
+/** What the client is told of an error: a refusal as it is, of anything else only that it was ours. */
+function refusalOf(error: unknown, requestId: string): MatrixError {
+  if (error instanceof MatrixError) return error;
+  return error instanceof StorageUnavailableError ? unavailable(requestId) : internalError(requestId);
+}
+
+/** The disk is full or the database away: nothing was kept, and trying later may succeed. */
+const unavailable = (requestId: string): MatrixError =>
+  new MatrixError('M_UNKNOWN', `The server cannot store anything right now; try again later (request ${requestId})`, {
+    status: 503,
+    headers: { 'retry-after': '30' },
+  });
 
 const internalError = (requestId: string): MatrixError =>
   new MatrixError('M_UNKNOWN', `Internal server error (request ${requestId})`, { status: 500 });
