@@ -13,6 +13,8 @@ const ARGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // A name that is this machine, and no secure origin as localhost is.
+  '--host-resolver-rules=MAP homeserver.test 127.0.0.1',
 ];
 const SCREENSHOTS = path.join(import.meta.dirname, '../../.cache/screenshots');
 /** Of every click and every wait. A machine under load still manages. */

@@ -19,7 +19,8 @@ export async function ensureWebClient(projectFolder: string): Promise<string> {
   const source = path.join(projectFolder, 'src/web/client');
   const output = path.join(projectFolder, OUTPUT_FOLDER);
   const stamp = await stampOf(source);
-  if ((await readIfThere(path.join(output, STAMP_FILE))) === stamp) return output;
+  const isCurrent = async () => (await readIfThere(path.join(output, STAMP_FILE))) === stamp;
+  if (await isCurrent()) return output;
 
   // Built beside and moved into place, so that a build that was killed is never taken for a finished one.
   const scratch = `${output}.${process.pid}.tmp`;
@@ -42,14 +43,14 @@ export async function ensureWebClient(projectFolder: string): Promise<string> {
   const sdk = path.dirname(createRequire(import.meta.url).resolve('hydrogen-view-sdk'));
   await cp(path.join(sdk, 'sw.js'), path.join(scratch, 'sw.js'));
   await writeFile(path.join(scratch, STAMP_FILE), stamp);
-  await rm(output, { recursive: true, force: true });
-  try {
-    await rename(scratch, output);
-  } catch (error) {
-    // Another process was quicker; its bundle is as good as ours.
-    await rm(scratch, { recursive: true, force: true });
-    if ((await readIfThere(path.join(output, STAMP_FILE))) !== stamp) throw error;
+  if (!(await isCurrent())) {
+    await rm(output, { recursive: true, force: true });
+    await rename(scratch, output).catch(async (error: unknown) => {
+      if (!(await isCurrent())) throw error;
+    });
   }
+  // Another process may have been quicker; its bundle is as good as ours.
+  await rm(scratch, { recursive: true, force: true });
   return output;
 }
 

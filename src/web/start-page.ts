@@ -14,7 +14,7 @@ export interface PageFacts {
   readonly nextIsAdmin: boolean;
 }
 
-const COMMAND = '<code>npm start -- user create NAME --admin</code>';
+const COMMAND = '<code class="command">npm start -- user create NAME --admin</code>';
 const REGISTER = '/_web/register';
 const CLIENT = '/_web/';
 
@@ -34,12 +34,12 @@ export function renderStartPage(facts: PageFacts): string {
 
 /** While nobody has an account, signing in leads nowhere: it comes second. */
 function firstSteps({ mayRegister, nextIsAdmin, webClient }: PageFacts): readonly string[] {
-  if (!mayRegister) return [`Nobody has an account yet. Make the first one on the server itself:<br />${COMMAND}`];
+  if (!mayRegister) return [`Nobody has an account yet. Make the first one on the server itself: ${COMMAND}`];
   return [
     `Nobody has an account yet.${nextIsAdmin ? ' The first one becomes the administrator.' : ''}`,
     `<a class="button" href="${REGISTER}">Make the first account</a>`,
     ...(webClient ? [`Then <a href="${CLIENT}">chat in the browser</a>.`] : []),
-    `On the command line, this makes an administrator:<br />${COMMAND}`,
+    `On the command line, this makes an administrator: ${COMMAND}`,
   ];
 }
 

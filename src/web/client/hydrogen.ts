@@ -61,12 +61,10 @@ async function start(container: HTMLElement): Promise<void> {
   await viewModel.load();
 }
 
-const container = document.getElementById('app');
-if (!container) throw new Error('The page has no #app element');
-start(container).catch((error: unknown) => {
+start(document.body).catch((error: unknown) => {
   const message = document.createElement('p');
   message.className = 'host-message';
   message.setAttribute('role', 'alert');
   message.textContent = `The chat can’t start: ${error instanceof Error ? error.message : String(error)}.`;
-  container.replaceChildren(message);
+  document.body.replaceChildren(message);
 });
