@@ -51,6 +51,7 @@ import { redactionRoutes } from './redaction.ts';
 import { refreshRoutes } from './refresh.ts';
 import { registrationRoutes } from './registration.ts';
 import { registrationTokensRoutes } from './registration_tokens.ts';
+import { relationsRoutes } from './relations.ts';
 import { reportContentRoutes } from './report_content.ts';
 import { roomEventByTimestampRoutes } from './room_event_by_timestamp.ts';
 import { roomInitialSyncRoutes } from './room_initial_sync.ts';
@@ -63,6 +64,7 @@ import { supportRoutes } from './support.ts';
 import { syncRoutes } from './sync.ts';
 import { tagsRoutes } from './tags.ts';
 import { thirdPartyLookupRoutes } from './third_party_lookup.ts';
+import { threadsListRoutes } from './threads_list.ts';
 import { toDeviceRoutes } from './to_device.ts';
 import { typingRoutes } from './typing.ts';
 import { usersRoutes } from './users.ts';
@@ -134,6 +136,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...registrationRoutes(parts),
     ...registrationTokensRoutes(parts),
     ...reportContentRoutes(parts),
+    ...relationsRoutes({ reads }),
     ...roomEventByTimestampRoutes({ reads }),
     ...roomInitialSyncRoutes(parts),
     ...roomSendRoutes({ rooms }),
@@ -144,6 +147,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...supportRoutes(parts),
     ...syncRoutes({ sync, filters: accounts.filters, presence }),
     ...tagsRoutes(parts),
+    ...threadsListRoutes({ reads }),
     ...toDeviceRoutes(parts),
     ...thirdPartyLookupRoutes(),
     ...typingRoutes({ reads, typing }),

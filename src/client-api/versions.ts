@@ -11,6 +11,14 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   // MSC3814: dehydrated devices
   'org.matrix.msc3814': true,
   'org.matrix.msc3814.v1': true,
+  // Threads, their list, their receipts and counts; relations of relations; filters by relation: all in the specification.
+  'org.matrix.msc3440.stable': true,
+  'org.matrix.msc3856.stable': true,
+  'org.matrix.msc3771': true,
+  'org.matrix.msc3773': true,
+  'org.matrix.msc3981': true,
+  'org.matrix.msc3912': true,
+  'org.matrix.msc3874': true,
   // MSC4133: profile fields
   'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,

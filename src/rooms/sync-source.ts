@@ -95,9 +95,15 @@ export class SyncSource {
     return new RoomSight(states, userId, standing);
   }
 
-  /** Client events of one room as JSON, one each, without `room_id`. */
-  present(tx: ReadTx, events: readonly StoredEvent[], viewer: Viewer, sight: RoomSight): Promise<readonly string[]> {
-    return this.#deps.reading.presenter.present(tx, events, viewer, { format: 'inRoom', sight });
+  /** Client events of one room as JSON, one each, without `room_id`. `aggregateBut`: with aggregations, see PresentOptions. */
+  present(
+    tx: ReadTx,
+    events: readonly StoredEvent[],
+    viewer: Viewer,
+    sight: RoomSight,
+    aggregateBut?: ReadonlySet<UserId>,
+  ): Promise<readonly string[]> {
+    return this.#deps.reading.presenter.present(tx, events, viewer, { format: 'inRoom', sight, aggregateBut });
   }
 
   /**

@@ -20,9 +20,10 @@ export async function answerJson(
   page: SearchPage,
   options: SearchAnswerOptions,
 ): Promise<string> {
+  const ignored = await reading.accounts.ignoredUsers(viewer.userId);
   const results = await reading.database.read(async (tx) => {
     const texts: string[] = [];
-    for (const hit of page.hits) texts.push(await resultJson(tx, reading, viewer, hit, options));
+    for (const hit of page.hits) texts.push(await resultJson(tx, reading, viewer, hit, ignored, options));
     return texts;
   });
   let json = `"count":${page.count},"highlights":${JSON.stringify(page.highlights)},"results":[${results.join(',')}]`;
@@ -37,11 +38,12 @@ async function resultJson(
   reading: Reading,
   viewer: Viewer,
   { stored, sight, rank }: SearchHit,
+  ignored: ReadonlySet<UserId>,
   { context }: SearchAnswerOptions,
 ): Promise<string> {
   const { events, presenter } = reading;
   const { roomNid, position } = stored;
-  const [result] = await presenter.present(tx, [stored], viewer, { sight });
+  const [result] = await presenter.present(tx, [stored], viewer, { sight, aggregateBut: ignored });
   if (context === undefined) return `{"rank":${rank},"result":${result}}`;
   const before = await events.inRoom(tx, roomNid, { from: position - 1, dir: 'b', limit: context.before });
   const after = await events.inRoom(tx, roomNid, { from: position, dir: 'f', limit: context.after });

@@ -1,5 +1,6 @@
 /** The shapes of events that a filter may ask for beside the usual one. Spec: client-server-api/#filtering */
 import type { Filter } from '../protocol/filter/index.ts';
+import type { UserId } from '../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../protocol/json/index.ts';
 import type { RoomSight, StoredEvent, Viewer } from '../rooms/index.ts';
 import type { ReadTx } from '../storage/index.ts';
@@ -13,11 +14,12 @@ export async function shapeEvents(
   viewer: Viewer,
   sight: RoomSight,
   filter: Filter,
+  aggregateBut?: ReadonlySet<UserId>,
 ): Promise<readonly string[]> {
   const shaped =
     filter.eventFormat === 'federation'
       ? events.map(({ event }) => event.json)
-      : await rooms.present(tx, events, viewer, sight);
+      : await rooms.present(tx, events, viewer, sight, aggregateBut);
   const { eventFields } = filter;
   return eventFields === undefined ? shaped : shaped.map((json) => pickFields(json, eventFields));
 }

@@ -39,8 +39,14 @@ export interface SyncRooms {
   joinedAmong(tx: ReadTx, roomNids: readonly number[], userIds: readonly UserId[]): Promise<readonly MemberPosition[]>;
   /** A user's sight of a room. `isJoined`: known to be in it now; otherwise it is looked up. */
   sight(tx: ReadTx, userId: UserId, roomNid: number, isJoined: boolean): Promise<RoomSight>;
-  /** Client events of one room as JSON, one each, without `room_id`. */
-  present(tx: ReadTx, events: readonly StoredEvent[], viewer: Viewer, sight: RoomSight): Promise<readonly string[]>;
+  /** Client events of one room as JSON, one each, without `room_id`; with `aggregateBut` with what others than these sent about them. */
+  present(
+    tx: ReadTx,
+    events: readonly StoredEvent[],
+    viewer: Viewer,
+    sight: RoomSight,
+    aggregateBut?: ReadonlySet<UserId>,
+  ): Promise<readonly string[]>;
   /** The stripped state that goes with an invite or a knock, as JSON, one each. */
   strippedState(tx: ReadTx, member: StoredEvent): Promise<readonly string[]>;
   unreadCounts(tx: ReadTx, request: UnreadRequest): Promise<ReadonlyMap<number, UnreadRoom>>;

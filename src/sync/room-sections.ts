@@ -146,14 +146,16 @@ function summaryOf(summary: RoomSummary | undefined): string {
 async function eventsJson(
   tx: ReadTx,
   rooms: SyncRooms,
-  { viewer, query }: SyncContext,
+  { viewer, query, ignored }: SyncContext,
   sight: RoomSight,
   chunk: TimelineChunk,
   state: RoomState,
 ): Promise<string> {
   const stateKey = query.useStateAfter ? query.stateAfterKey : 'state';
   const stateJson = await shapeEvents(tx, rooms, state.events, viewer, sight, query.filter);
-  const timelineJson = await shapeEvents(tx, rooms, chunk.events, viewer, sight, query.filter);
+  // Where clients miss a part of the timeline, they are told what relates to the rest.
+  const aggregateBut = chunk.limited ? ignored : undefined;
+  const timelineJson = await shapeEvents(tx, rooms, chunk.events, viewer, sight, query.filter, aggregateBut);
   return (
     `"timeline":{"events":[${timelineJson.join(',')}],"limited":${chunk.limited},` +
     `"prev_batch":"${encodeTimelineToken(chunk.prevBatch)}"},"${stateKey}":{"events":[${stateJson.join(',')}]}`

@@ -8,5 +8,6 @@ export { AUTH_EVENTS_MAX, PDU_BYTES_MAX, PREV_EVENTS_MAX, parsePdu } from './par
 export type { EventReference, Pdu } from './pdu.ts';
 export { redactContent, redactPdu } from './redact.ts';
 export { redactEvent } from './redact-event.ts';
+export { hasRelType, isValidEdit, type Relation, relationOf } from './relation.ts';
 export { requiredSigners } from './required-signers.ts';
 export { redactOnHashMismatch, verifyContentHash, verifyEventSignature } from './verify.ts';

@@ -26,6 +26,9 @@ export interface RoomEventFilter extends EventFilter {
   /** MSC3874: relation types that an event must have, or must not have. */
   readonly relTypes: ReadonlySet<string> | undefined;
   readonly notRelTypes: ReadonlySet<string> | undefined;
+  /** MSC3440: who must have sent something that relates to the event, and by which relation types. */
+  readonly relatedBySenders: ReadonlySet<UserId> | undefined;
+  readonly relatedByRelTypes: ReadonlySet<string> | undefined;
 }
 
 /** Which rooms, and which events in them. */
@@ -90,7 +93,9 @@ export function acceptsEverything(filter: RoomEventFilter): boolean {
     filter.notSenders === undefined &&
     filter.containsUrl === undefined &&
     filter.relTypes === undefined &&
-    filter.notRelTypes === undefined
+    filter.notRelTypes === undefined &&
+    filter.relatedBySenders === undefined &&
+    filter.relatedByRelTypes === undefined
   );
 }
 

@@ -28,6 +28,8 @@ const roomEventFilterJson = eventFilterJson.extend({
   unread_thread_notifications: z.boolean().optional(),
   rel_types: strings.optional(),
   not_rel_types: strings.optional(),
+  related_by_senders: users.optional(),
+  related_by_rel_types: strings.optional(),
   'org.matrix.msc3874.rel_types': strings.optional(),
   'org.matrix.msc3874.not_rel_types': strings.optional(),
 });
@@ -109,6 +111,8 @@ function toRoomEventFilter(json: RoomEventFilterJson): RoomEventFilter {
     unreadThreadNotifications: json.unread_thread_notifications ?? false,
     relTypes: relTypes && new Set(relTypes),
     notRelTypes: notRelTypes?.length ? new Set(notRelTypes) : undefined,
+    relatedBySenders: json.related_by_senders && new Set(json.related_by_senders),
+    relatedByRelTypes: json.related_by_rel_types && new Set(json.related_by_rel_types),
   };
 }
 

@@ -44,7 +44,7 @@ export async function contextJson(reading: Reading, request: ContextRequest): Pr
     const newest = after.events.at(-1) ?? stored;
     const shown = [...before.events, stored, ...after.events];
     const state = await contextState(tx, reading, newest, shown, filter);
-    const json = await presenter.present(tx, [...shown, ...state], viewer, { sight });
+    const json = await presenter.present(tx, [...shown, ...state], viewer, { sight, aggregateBut: ignored });
     const eventAt = before.events.length;
     return (
       `{"start":"${timelineToken(before.end ?? oldest.position - 1)}",` +
@@ -65,9 +65,10 @@ export async function eventJson(
   request: { readonly roomId: RoomId; readonly eventId: EventId; readonly viewer: Viewer },
 ): Promise<string> {
   const { roomId, eventId, viewer } = request;
+  const ignored = await reading.accounts.ignoredUsers(viewer.userId);
   return reading.database.read(async (tx) => {
     const { stored, sight } = await getVisibleEvent(tx, reading, roomId, eventId, viewer);
-    const [json] = await reading.presenter.present(tx, [stored], viewer, { sight });
+    const [json] = await reading.presenter.present(tx, [stored], viewer, { sight, aggregateBut: ignored });
     if (json === undefined) throw new Error('one event in, one event out');
     return json;
   });

@@ -7,6 +7,7 @@ import {
 import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
 import type { EventReader, StoredEvent } from '../store/index.ts';
+import { withRelated } from './related-filter.ts';
 import { headsBackwards, headsForwards } from './timeline-store.ts';
 import type { RoomSight } from './visibility.ts';
 
@@ -44,20 +45,30 @@ const BATCH_MAX = 1000;
 const POSITION_MAX = Number.MAX_SAFE_INTEGER;
 
 /**
- * Reads a page: batches of the room's events, until the page is full, the range is through, or enough was looked at. Pages
- * that follow each other by `end` have each event once, whatever their limits.
+ * Reads a page of the timeline. Pages that follow each other by `end` have each event once, whatever their limits.
  */
-export async function readPage(tx: ReadTx, events: EventReader, range: PageRange, rules: PageRules): Promise<Page> {
+export function readPage(tx: ReadTx, events: EventReader, range: PageRange, rules: PageRules): Promise<Page> {
+  const { filter } = rules;
+  return readPageOf(tx, (from, limit) => readBatch(tx, events, { ...range, from, limit }, filter), range, rules);
+}
+
+/** Reads a page of any events that are in the order of the room: batches, until it is full or enough was looked at. */
+export async function readPageOf(
+  tx: ReadTx,
+  readBatch: (from: number, limit: number) => Promise<Batch>,
+  range: Pick<PageRange, 'dir' | 'from' | 'limit'>,
+  rules: PageRules,
+): Promise<Page> {
   const { limit } = range;
   const found: StoredEvent[] = [];
   let from = range.from;
   let scanned = 0;
   let batchSize = Math.max(limit + 1, rules.filter === undefined ? 0 : BATCH_MIN);
   while (scanned < SCANNED_MAX) {
-    const batch = await readBatch(tx, events, { ...range, from, limit: batchSize }, rules.filter);
-    const visible = await rules.sight.visible(tx, batch.events);
+    const batch = await readBatch(from, batchSize);
+    const wanted = batch.events.filter((stored) => isWanted(stored, rules));
+    const visible = await rules.sight.visible(tx, await withRelated(tx, wanted, rules.filter));
     for (const stored of visible) {
-      if (!isWanted(stored, rules)) continue;
       // There is one more than fits: the page ends in the gap before it, seen in the direction of reading.
       if (found.length === limit) return { events: found, end: gapBefore(stored, range.dir) };
       found.push(stored);
@@ -70,7 +81,8 @@ export async function readPage(tx: ReadTx, events: EventReader, range: PageRange
   return { events: found, end: from };
 }
 
-interface Batch {
+/** A stretch of events, in the order of reading. */
+export interface Batch {
   readonly events: readonly StoredEvent[];
   readonly scanned: number;
   /** The gap behind the last event looked at in the direction of reading; undefined where the range is through. */
@@ -110,6 +122,6 @@ function gapBefore({ position }: { readonly position: number }, dir: 'b' | 'f'):
 }
 
 /** The position of the gap reached by crossing the event. */
-function gapAfter({ position }: { readonly position: number }, dir: 'b' | 'f'): number {
+export function gapAfter({ position }: { readonly position: number }, dir: 'b' | 'f'): number {
   return dir === 'b' ? position - 1 : position;
 }

@@ -1,6 +1,8 @@
 import type { Clock } from '../../clock.ts';
+import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/types.ts';
 import type { StoredEvent } from '../store/index.ts';
+import { type Aggregation, aggregate } from './aggregations.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Viewer } from './viewer.ts';
 import type { RoomSight } from './visibility.ts';
@@ -12,6 +14,11 @@ export interface PresentOptions {
   readonly format?: EventFormat;
   /** The viewer's sight of the events' room; without it neither `membership` nor `prev_content` can be told. */
   readonly sight?: RoomSight;
+  /**
+   * Bundle with the events what relates to them, but for what these users sent. With `sight` only, and for the endpoints that
+   * client-server-api/#aggregations-of-child-events names.
+   */
+  readonly aggregateBut?: ReadonlySet<UserId> | undefined;
 }
 
 /** What of `unsigned` is equal for all viewers and stays as it is. */
@@ -24,6 +31,7 @@ interface SharedUnsigned {
 
 const NOTHING_SHARED: SharedUnsigned = { text: '', replacedNid: undefined };
 const NO_EVENTS: ReadonlyMap<number, StoredEvent> = new Map();
+const NO_BUNDLES: ReadonlyMap<number, string> = new Map();
 
 /**
  * The one place where events get the form in which clients see them: JSON text, mostly joined from pieces that are kept
@@ -53,6 +61,7 @@ export class Presenter {
     for (const stored of events) shared.push(this.#shared.get(stored) ?? (await this.#loadShared(tx, stored)));
     const replaced = sight === undefined ? NO_EVENTS : await this.#replacedEvents(tx, shared);
     await sight?.load(tx, replaced.size === 0 ? events : [...events, ...replaced.values()]);
+    const bundles = await this.#bundles(tx, events, viewer, options);
     const now = this.#clock.now();
     const txnPrefix = viewer.deviceId === undefined ? undefined : `${viewer.deviceId}\0`;
     return events.map((stored, index) => {
@@ -67,9 +76,59 @@ export class Presenter {
       if (txn !== undefined && txnPrefix !== undefined && event.sender === viewer.userId && txn.startsWith(txnPrefix)) {
         unsigned += `,"transaction_id":${JSON.stringify(txn.slice(txnPrefix.length))}`;
       }
+      const bundle = bundles.get(stored.nid);
+      if (bundle !== undefined) unsigned += `,"m.relations":${bundle}`;
       const prefix = format === 'full' ? stored.clientPrefix : this.#prefixWithoutRoom(stored);
       return `${prefix},"unsigned":{${unsigned}}}`;
     });
+  }
+
+  /** The `m.relations` of those events that have any, by nid. */
+  async #bundles(
+    tx: ReadTx,
+    events: readonly StoredEvent[],
+    viewer: Viewer,
+    { aggregateBut: ignored, ...options }: PresentOptions,
+  ): Promise<ReadonlyMap<number, string>> {
+    const { sight } = options;
+    if (ignored === undefined || sight === undefined) return NO_BUNDLES;
+    const found = await aggregate(tx, this.#states.events, events, { viewer: viewer.userId, ignored, sight });
+    if (found.size === 0) return NO_BUNDLES;
+    const parts = [...found.values()];
+    const edits = await this.#presentEach(tx, parts, ({ edit }) => edit, viewer, options);
+    // The latest event of a thread has its own edits with it, but can't be the first event of another thread.
+    const latest = await this.#presentEach(tx, parts, ({ thread }) => thread?.latest, viewer, {
+      ...options,
+      aggregateBut: ignored,
+    });
+    const bundles = new Map<number, string>();
+    for (const [nid, { edit, thread, references }] of found) {
+      const fields: string[] = [];
+      if (edit !== undefined) fields.push(`"m.replace":${edits.get(edit.nid)}`);
+      if (thread !== undefined) {
+        const figures = `"count":${thread.count},"current_user_participated":${thread.participated}`;
+        fields.push(`"m.thread":{"latest_event":${latest.get(thread.latest.nid)},${figures}}`);
+      }
+      if (references !== undefined) {
+        const chunk = references.map((eventId) => `{"event_id":${JSON.stringify(eventId)}}`);
+        fields.push(`"m.reference":{"chunk":[${chunk.join(',')}]}`);
+      }
+      bundles.set(nid, `{${fields.join(',')}}`);
+    }
+    return bundles;
+  }
+
+  async #presentEach(
+    tx: ReadTx,
+    parts: readonly Aggregation[],
+    pick: (part: Aggregation) => StoredEvent | undefined,
+    viewer: Viewer,
+    options: PresentOptions,
+  ): Promise<ReadonlyMap<number, string>> {
+    const events = parts.map(pick).filter((stored) => stored !== undefined);
+    if (events.length === 0) return NO_BUNDLES;
+    const json = await this.present(tx, events, viewer, options);
+    return new Map(events.map((stored, index) => [stored.nid, json[index] ?? '']));
   }
 
   async #loadShared(tx: ReadTx, stored: StoredEvent): Promise<SharedUnsigned> {

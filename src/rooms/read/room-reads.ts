@@ -6,7 +6,9 @@ import { type ContextRequest, contextJson, eventJson } from './context.ts';
 import { JoinedMembers, type MembersRequest, membersJson } from './members.ts';
 import { type PublicRoomsPage, type PublicRoomsRequest, publicRooms } from './public-rooms.ts';
 import type { Reading } from './reading.ts';
+import { type RelationsRequest, relationsJson } from './relations.ts';
 import { type StateEventRequest, stateEventJson, stateJson } from './state-answers.ts';
+import { type ThreadsRequest, threadsJson } from './threads.ts';
 import { type TimelineRequest, timelineJson } from './timeline.ts';
 import { eventByTimestamp, type TimestampRequest } from './timestamps.ts';
 import type { Viewer } from './viewer.ts';
@@ -37,6 +39,16 @@ export class RoomReads {
   /** One event. */
   event(request: { readonly roomId: RoomId; readonly eventId: EventId; readonly viewer: Viewer }): Promise<string> {
     return eventJson(this.#reading, request);
+  }
+
+  /** A page of an event's children: the answer of `/relations`. */
+  relations(request: RelationsRequest): Promise<string> {
+    return relationsJson(this.#reading, request);
+  }
+
+  /** A page of a room's threads: the answer of `/threads`. */
+  threads(request: ThreadsRequest): Promise<string> {
+    return threadsJson(this.#reading, request);
   }
 
   /** The event nearest to a time. */

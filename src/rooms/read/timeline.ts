@@ -38,7 +38,7 @@ export async function timelineJson(reading: Reading, request: TimelineRequest): 
     const sight = new RoomSight(states, viewer.userId, readable.standing);
     const range = { roomNid: readable.room.room_nid, dir, from, to, limit };
     const page = await readPage(tx, events, range, { filter, sight, ignored });
-    const chunk = await presenter.present(tx, page.events, viewer, { sight });
+    const chunk = await presenter.present(tx, page.events, viewer, { sight, aggregateBut: ignored });
     const end = page.end === undefined ? '' : `"end":"${timelineToken(page.end)}",`;
     const state = filter?.lazyLoadMembers ? await senderMembers(tx, reading, page.events, viewer, sight) : '';
     return `{"start":"${timelineToken(from)}",${end}"chunk":${jsonArray(chunk)}${state}}`;

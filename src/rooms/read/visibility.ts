@@ -33,6 +33,11 @@ export class RoomSight {
     this.#joinedUpTo = joinedUpTo(standing);
   }
 
+  /** Up to which position the user sees what happens in the room, as far as their membership goes. */
+  get horizon(): number {
+    return Number.isFinite(this.#joinedUpTo) ? this.#joinedUpTo : Number.MAX_SAFE_INTEGER;
+  }
+
   /** Reads what is needed to answer for these events. They must all be of the one room. */
   async load(tx: ReadTx, events: readonly StoredEvent[]): Promise<void> {
     const wanted = new Set<number>();

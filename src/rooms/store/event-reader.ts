@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache';
+import { relationOf } from '../../protocol/event/index.ts';
 import type { EventId } from '../../protocol/ids/index.ts';
 import { compiledOnce } from '../../storage/compiled-once.ts';
 import type { ReadTx } from '../../storage/types.ts';
+import { AGGREGATED_TYPES, PlainEvents } from './plain-events.ts';
 import { type EventRow, type StoredEvent, storedEventOf } from './stored-event.ts';
 import './tables.ts';
 
@@ -24,6 +26,8 @@ const POSITION_MAX = Number.MAX_SAFE_INTEGER;
 
 /** Reads events, through a cache of stored events by nid. */
 export class EventReader {
+  /** Which events have nothing to aggregate. */
+  readonly plain = new PlainEvents();
   readonly #cache = new LRUCache<number, StoredEvent>({
     maxSize: CACHE_CHARS_MAX,
     sizeCalculation: (stored) => stored.event.json.length + 256,
@@ -75,6 +79,12 @@ export class EventReader {
 
   /** Takes in an event that was just committed. */
   add(stored: StoredEvent): void {
+    const relation = relationOf(stored.event);
+    if (relation !== undefined && AGGREGATED_TYPES.has(relation.relType)) this.plain.noteChild(relation.relatesTo);
+    this.#put(stored);
+  }
+
+  #put(stored: StoredEvent): void {
     this.#cache.set(stored.nid, stored);
     this.#nidOf.set(stored.event.eventId, stored.nid);
   }
@@ -94,7 +104,7 @@ export class EventReader {
   #keep(row: EventRow): StoredEvent {
     const stored = storedEventOf(row);
     const isOutdated = row.redacted_by === null && this.#redacted.has(row.nid);
-    if (!isOutdated) this.add(stored);
+    if (!isOutdated) this.#put(stored);
     return stored;
   }
 }

@@ -169,6 +169,7 @@ const insertRelationRow = compiledOnce<RelationsTable>()((db, p) =>
     sender: p('sender'),
     type: p('type'),
     position: p('position'),
+    origin_server_ts: p('origin_server_ts'),
   }),
 );
 

@@ -31,6 +31,19 @@ export {
   type RoomMembershipRow,
 } from './membership-rows.ts';
 export { roomsMigrations } from './migrations.ts';
+export { AGGREGATED_TYPES, PlainEvents } from './plain-events.ts';
+export {
+  type ChildRange,
+  listChildKinds,
+  listChildren,
+  listLatestEdits,
+  listReferences,
+  listRelatedBy,
+  listRelating,
+  listThreadBackwards,
+  listThreaded,
+  listThreads,
+} from './relation-rows.ts';
 export {
   type AliasRow,
   advanceRoom,

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { clustered, idColumn } from '../../storage/schema.ts';
 import type { Migrations } from '../../storage/types.ts';
 import { stateMigrations } from './state-tables.ts';
+import type { EventsTable, RelationsTable } from './tables.ts';
 
 /** Creates the tables of the rooms; what stands in them is in tables.ts. */
 export const roomsMigrations: Migrations = {
@@ -21,6 +22,7 @@ export const roomsMigrations: Migrations = {
       await db.schema.createIndex('memberships_position').on('memberships').columns(['room_nid', 'position']).execute();
     },
   },
+  '0207_rooms_relations': { up: addRelationIndexes },
   ...stateMigrations,
 };
 
@@ -180,4 +182,41 @@ async function createClientSide(db: Kysely<unknown>): Promise<void> {
     .modifyEnd(clustered)
     .execute();
   await db.schema.createIndex('notifications_event').on('notifications').column('event_nid').execute();
+}
+
+/** What is asked of relations: the children of an event by their type, the latest edit, the latest threads of a room. */
+async function addRelationIndexes(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('relations')
+    .addColumn('origin_server_ts', 'integer', (c) => c.notNull().defaultTo(0))
+    .execute();
+  await fillRelationTimes(db.withTables<RelationTables>());
+  await db.schema
+    .createIndex('relations_target_type')
+    .on('relations')
+    .columns(['relates_to', 'rel_type', 'position'])
+    .execute();
+  await db.schema
+    .createIndex('relations_room_type')
+    .on('relations')
+    .columns(['room_nid', 'rel_type', 'position'])
+    .execute();
+}
+
+type RelationTables = { relations: RelationsTable; events: EventsTable };
+
+async function fillRelationTimes(db: Kysely<RelationTables>): Promise<void> {
+  const rows = await db
+    .selectFrom('relations')
+    .innerJoin('events', 'events.nid', 'relations.event_nid')
+    .select(['relations.event_nid', 'events.json'])
+    .execute();
+  for (const row of rows) {
+    const { origin_server_ts: ts }: { origin_server_ts?: unknown } = JSON.parse(row.json);
+    await db
+      .updateTable('relations')
+      .set({ origin_server_ts: typeof ts === 'number' ? ts : 0 })
+      .where('event_nid', '=', row.event_nid)
+      .execute();
+  }
 }

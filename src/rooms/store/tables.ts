@@ -109,6 +109,8 @@ export interface RelationsTable {
   readonly sender: UserId;
   readonly type: string;
   readonly position: number;
+  /** Of the relating event: the latest edit is the one that counts. */
+  readonly origin_server_ts: number;
 }
 
 export interface RedactionsTable {

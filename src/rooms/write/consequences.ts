@@ -1,10 +1,10 @@
-import { type Event, redactEvent } from '../../protocol/event/index.ts';
-import { parseEventId, parseUserId } from '../../protocol/ids/index.ts';
-import { readObject, readString } from '../../protocol/json/index.ts';
+import { type Event, redactEvent, relationOf } from '../../protocol/event/index.ts';
+import { parseUserId } from '../../protocol/ids/index.ts';
+import { readString } from '../../protocol/json/index.ts';
 import type { Membership, StoredEvent } from '../store/index.ts';
 import { digestAfter } from './digest.ts';
 import type { HotRoom, RoomFigures, StateEntry } from './hot-room.ts';
-import type { AppliedRedaction, Consequences, MemberChange, Relation } from './pending.ts';
+import type { AppliedRedaction, Consequences, MemberChange } from './pending.ts';
 
 const MEMBERSHIPS: ReadonlySet<string> = new Set(['join', 'invite', 'knock', 'leave', 'ban'] satisfies Membership[]);
 
@@ -54,16 +54,6 @@ function memberChangeOf(event: Event): MemberChange | undefined {
 
 function isMembership(text: string | undefined): text is Membership {
   return text !== undefined && MEMBERSHIPS.has(text);
-}
-
-function relationOf(event: Event): Relation | undefined {
-  const relation = readObject(event.content, 'm.relates_to');
-  if (relation === undefined) return undefined;
-  const relType = readString(relation, 'rel_type');
-  const target = readString(relation, 'event_id');
-  const relatesTo = target === undefined ? undefined : parseEventId(target);
-  if (relType === undefined || relatesTo === undefined) return undefined;
-  return { relType, relatesTo, key: readString(relation, 'key') ?? null };
 }
 
 function redactionOf(room: HotRoom, target: StoredEvent): AppliedRedaction {

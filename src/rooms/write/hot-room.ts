@@ -75,8 +75,6 @@ export class HotRoom {
   /** Settles with the latest batch. */
   latestWrite: Promise<void> | undefined;
   hasFailed = false;
-  /** Keys of annotations sent lately, against two equal ones at once. */
-  readonly recentAnnotations = new Set<string>();
   #power:
     | { readonly levels: PowerLevels; readonly from: StateEntry | undefined; readonly create: StateEntry | undefined }
     | undefined;

@@ -52,7 +52,8 @@ export class Memberships {
       const wasJoined = room.isJoined(userId);
       if (wasJoined && request.content === undefined) return already(room, userId);
       if (!wasJoined) predecessor = room.predecessor();
-      const content = memberContent('join', { ...profileContent(profile), ...request.content }, request.reason);
+      const { join_authorised_via_users_server: _ours, ...asked } = request.content ?? {};
+      const content = memberContent('join', { ...profileContent(profile), ...asked }, request.reason);
       return decide(room, userId, userId, { ...content, ...authoriser(room, userId, admission, wasJoined) });
     });
     if (predecessor !== undefined) await this.#deps.personalSettings.copy(userId, predecessor, roomId);

@@ -7,14 +7,15 @@ import {
   serverNameOf,
   type UserId,
 } from '../../protocol/ids/index.ts';
-import { type JsonObject, readObject, readString } from '../../protocol/json/index.ts';
-import { hasAnnotation, type StoredEvent } from '../store/index.ts';
+import { type JsonObject, readString } from '../../protocol/json/index.ts';
+import { listRelating, type StoredEvent } from '../store/index.ts';
 import { checkCanonicalAlias } from './canonical-alias.ts';
 import { assertJoined, checkPowerLevels, isSameContent, suspended } from './checks.ts';
 import type { WriteDeps } from './deps.ts';
 import type { HotRoom } from './hot-room.ts';
 import type { Memberships } from './memberships.ts';
 import type { ClientTransaction } from './pending.ts';
+import { annotationOf, assertMayRelate, nameOf, Turns } from './relation-checks.ts';
 
 /** A client's transaction; its scope is made of the endpoint and what it is called on. */
 export type TransactionOf = Omit<ClientTransaction, 'scope'>;
@@ -38,15 +39,18 @@ export interface SetStateRequest extends Omit<SendRequest, 'transaction'> {
 export interface RedactRequest extends Omit<SendRequest, 'type' | 'content'> {
   readonly redacts: EventId;
   readonly content: JsonObject;
+  /** Redact the events too that relate to it by one of these types, `*` for any (MSC3912). */
+  readonly withRelTypes?: readonly string[] | undefined;
 }
 
-/** Annotations of a room that are remembered, against two equal ones at once. */
-const RECENT_ANNOTATIONS_MAX = 200;
+/** How many related events one redaction takes with it. */
+const RELATED_REDACTED_MAX = 1_000;
 
 /** Sends messages, state and redactions. Spec: client-server-api/#sending-events-to-a-room, client-server-api/#redactions */
 export class Messages {
   readonly #deps: WriteDeps;
   readonly #memberships: Memberships;
+  readonly #annotating = new Turns();
 
   constructor(deps: WriteDeps, memberships: Memberships) {
     this.#deps = deps;
@@ -60,12 +64,14 @@ export class Messages {
     const { roomId, type, transaction } = request;
     const scoped = withScope(transaction, `send/${roomId}/${type}`);
     return this.#deps.transactions.once(scoped, async () => {
+      const send = () => this.#deps.writer.append(roomId, () => proposalOf(request, scoped));
+      if (request.content['m.relates_to'] === undefined) return send();
+      const checkAndSend = async () => {
+        await this.#deps.database.read((tx) => assertMayRelate(tx, this.#deps.reader, request));
+        return send();
+      };
       const annotation = annotationOf(request);
-      if (annotation !== undefined) await this.#assertNewAnnotation(annotation);
-      return this.#deps.writer.append(roomId, (room) => {
-        if (annotation !== undefined) rememberAnnotation(room, annotation);
-        return proposalOf(request, scoped);
-      });
+      return annotation === undefined ? checkAndSend() : this.#annotating.run(nameOf(annotation), checkAndSend);
     });
   }
 
@@ -97,9 +103,26 @@ export class Messages {
    * Redacts an event: one's own, or any with the power to.
    * @throws MatrixError 404 where the room has no such event, 403
    */
-  redact(request: RedactRequest): Promise<EventId> {
+  async redact(request: RedactRequest): Promise<EventId> {
     const scope = `redact/${request.roomId}/${request.redacts}`;
-    return this.#redact(request, withScope(request.transaction, scope));
+    const redaction = await this.#redact(request, withScope(request.transaction, scope));
+    if (request.withRelTypes !== undefined) await this.#redactRelated(request, request.withRelTypes);
+    return redaction;
+  }
+
+  /** Redacts what relates to an event, as far as the sender may: their own events, or all of them. */
+  async #redactRelated(request: RedactRequest, withRelTypes: readonly string[]): Promise<void> {
+    const { roomId, redacts: parent } = request;
+    const { database, writer } = this.#deps;
+    const roomNid = await writer.read(roomId, (room) => room.roomNid);
+    const relTypes = withRelTypes.includes('*') ? undefined : withRelTypes;
+    const related = await database.read((tx) =>
+      listRelating(tx, { parent, roomNid, relTypes, limit: RELATED_REDACTED_MAX }),
+    );
+    const redacting = related.map((redacts) => this.#redact({ ...request, redacts }, undefined));
+    for (const outcome of await Promise.allSettled(redacting)) {
+      if (outcome.status === 'rejected' && !(outcome.reason instanceof MatrixError)) throw outcome.reason;
+    }
   }
 
   /** Redactions through /send (MSC4169): the target stands in the content, whatever the room version. */
@@ -155,41 +178,6 @@ export class Messages {
     const leaving = await guests.guestsAmong(locals);
     await Promise.all(leaving.map((userId) => this.#memberships.leave({ roomId, userId })));
   }
-
-  /** Spec: client-server-api/#avoiding-duplicate-annotations */
-  async #assertNewAnnotation(annotation: Annotation): Promise<void> {
-    if (await this.#deps.database.read((tx) => hasAnnotation(tx, annotation))) throw duplicateAnnotation();
-  }
-}
-
-interface Annotation {
-  readonly relatesTo: EventId;
-  readonly type: string;
-  readonly key: string;
-  readonly sender: UserId;
-}
-
-function annotationOf({ type, sender, content }: SendRequest): Annotation | undefined {
-  const relation = readObject(content, 'm.relates_to');
-  if (relation === undefined || readString(relation, 'rel_type') !== 'm.annotation') return undefined;
-  const relatesTo = parseEventId(readString(relation, 'event_id') ?? '');
-  const key = readString(relation, 'key');
-  return relatesTo === undefined || key === undefined ? undefined : { relatesTo, type, key, sender };
-}
-
-/** Two equal annotations at once both find none in the database: the room remembers the latest ones. */
-function rememberAnnotation(room: HotRoom, annotation: Annotation): void {
-  const name = JSON.stringify([annotation.relatesTo, annotation.type, annotation.key, annotation.sender]);
-  if (room.recentAnnotations.has(name)) throw duplicateAnnotation();
-  const oldest = room.recentAnnotations.values().next().value;
-  if (room.recentAnnotations.size >= RECENT_ANNOTATIONS_MAX && oldest !== undefined) {
-    room.recentAnnotations.delete(oldest);
-  }
-  room.recentAnnotations.add(name);
-}
-
-function duplicateAnnotation(): MatrixError {
-  return new MatrixError('M_DUPLICATE_ANNOTATION', 'You have annotated this event with the same key');
 }
 
 function withScope(transaction: TransactionOf | undefined, scope: string): ClientTransaction | undefined {

@@ -1,5 +1,5 @@
-import type { Event } from '../../protocol/event/index.ts';
-import type { EventId, UserId } from '../../protocol/ids/index.ts';
+import type { Event, Relation } from '../../protocol/event/index.ts';
+import type { UserId } from '../../protocol/ids/index.ts';
 import type { WriteTx } from '../../storage/types.ts';
 import type { Membership, StoredEvent, Unread } from '../store/index.ts';
 import type { Extremity, MemberEntry, RoomFigures, StateEntry } from './hot-room.ts';
@@ -22,13 +22,6 @@ export interface MemberChange {
   readonly displayName: string | null;
   readonly avatarUrl: string | null;
   readonly entry: MemberEntry;
-}
-
-/** What an event says about another one. Spec: client-server-api/#forming-relationships-between-events */
-export interface Relation {
-  readonly relatesTo: EventId;
-  readonly relType: string;
-  readonly key: string | null;
 }
 
 /** A redaction that takes effect. */

@@ -143,6 +143,7 @@ async function persistConsequences(
       sender: event.sender,
       type: event.type,
       position,
+      origin_server_ts: event.originServerTs,
     });
   }
   if (redaction !== undefined) {
