@@ -2,6 +2,7 @@
 import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
+import { deliveryMigrations, GatewayClient, PushDelivery, Pushers, PushFollower } from './delivery/index.ts';
 import type { Jobs } from './jobs/index.ts';
 import { moderationMigrations, Reports } from './moderation/index.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -24,20 +25,27 @@ export interface ClientPartsDeps extends RoomParts {
 
 /** These parts. Disposing of them stops what `startFollowing` has started. */
 export interface ClientParts extends AsyncDisposable {
+  readonly gateway: GatewayClient;
   readonly hub: Hub;
+  readonly pushers: Pushers;
   readonly reports: Reports;
   readonly search: Search;
   readonly searchIndexer: SearchIndexer;
   readonly userDirectory: UserDirectory;
   /** Begins to follow the streams. */
-  startFollowing(): void;
+  startFollowing(): Promise<void>;
 }
 
-export const clientMigrations = joinMigrations(searchMigrations, userDirectoryMigrations, moderationMigrations);
+export const clientMigrations = joinMigrations(
+  searchMigrations,
+  userDirectoryMigrations,
+  moderationMigrations,
+  deliveryMigrations,
+);
 
 /** Makes the parts; nothing runs before `startFollowing`. */
 export function makeClientParts(deps: ClientPartsDeps): ClientParts {
-  const { config, clock, database, hub, streams, rooms, accounts, presence, logger } = deps;
+  const { config, clock, database, hub, streams, rooms, accounts, presence, jobs, unread, logger } = deps;
   const parts = new AsyncDisposableStack();
   parts.use(presence);
   const consumers = { database, streams, hub, cursors: new Cursors(), log: logger.child({ part: 'consumers' }) };
@@ -50,13 +58,35 @@ export function makeClientParts(deps: ClientPartsDeps): ClientParts {
     accounts: { isLocal, activeAmong: (userIds) => accounts.users.activeAmong(userIds) },
     allLocalUsers: config.user_directory.all_local_users,
   });
+  const gateway = parts.use(new GatewayClient({ allowsPrivate: config.push.private_gateways }));
+  const pushers = new Pushers(database, clock);
+  accounts.devices.onDeleted((tx, userId, deviceIds) => pushers.deleteOfDevices(tx, userId, deviceIds));
+  const { reading, events } = rooms;
+  const includesContent = config.push.include_content;
+  jobs.declare(new PushDelivery({ database, streams, reading, unread, pushers, gateway, includesContent }).job());
+  const pushFollower = parts.use(
+    new PushFollower({
+      ...consumers,
+      events,
+      jobs,
+      pushers,
+      accounts: {
+        ignoredUsers: (userId) => accounts.ignoredUsers(userId),
+        pushRulesOf: (userId) => accounts.pushRules.get(userId),
+      },
+    }),
+  );
   return {
+    gateway,
     hub,
+    pushers,
     reports: new Reports({ database, rooms, clock }),
     search: new Search(rooms.reading, searchIndexer),
     searchIndexer,
     userDirectory,
-    startFollowing: () => {
+    startFollowing: async () => {
+      await pushers.load();
+      pushFollower.start();
       searchIndexer.start();
       usersIndexer.start();
       presence.start();

@@ -89,7 +89,7 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
 
   const domains = parts.use(await openDomainsWith(common));
   parts.use(await domains.startJobs());
-  domains.startFollowing();
+  await domains.startFollowing();
 
   const { accounts } = domains;
   const routes: readonly Route[] = [

@@ -28,6 +28,7 @@ export interface RoomPartsDeps {
 export interface RoomParts {
   readonly rooms: Rooms;
   readonly receipts: Receipts;
+  readonly unread: UnreadCounts;
   readonly typing: Typing;
   readonly presence: Presence;
   readonly streams: Streams;
@@ -119,5 +120,5 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     },
   };
   for (const declared of accounts.jobs(publisher)) jobs.declare(declared);
-  return { rooms, receipts, typing, presence, streams, sync, devices };
+  return { rooms, receipts, unread, typing, presence, streams, sync, devices };
 }

@@ -1,6 +1,7 @@
 /** Every route of the client-server API, file by file in alphabetical order. */
 import type { Accounts } from '../accounts/index.ts';
 import type { Config } from '../config/index.ts';
+import type { GatewayClient, Pushers } from '../delivery/index.ts';
 import type { Devices } from '../devices/index.ts';
 import type { Route } from '../http/index.ts';
 import type { Media } from '../media/index.ts';
@@ -39,11 +40,13 @@ import { loginTokenRoutes } from './login_token.ts';
 import { logoutRoutes } from './logout.ts';
 import { messagePaginationRoutes } from './message_pagination.ts';
 import { mutualRoomsRoutes } from './mutual_rooms.ts';
+import { notificationsRoutes } from './notifications.ts';
 import { oldSyncRoutes } from './old_sync.ts';
 import { openidRoutes } from './openid.ts';
 import { passwordManagementRoutes } from './password_management.ts';
 import { presenceRoutes, withPresence } from './presence.ts';
 import { profileRoutes } from './profile.ts';
+import { pusherRoutes } from './pusher.ts';
 import { pushrulesRoutes } from './pushrules.ts';
 import { readMarkersRoutes } from './read_markers.ts';
 import { receiptsRoutes } from './receipts.ts';
@@ -75,7 +78,9 @@ import { whoamiRoutes } from './whoami.ts';
 
 /** The domains that the client-server API is made of. */
 export interface ClientApiParts {
+  readonly gateway: GatewayClient;
   readonly hub: Hub;
+  readonly pushers: Pushers;
   readonly reports: Reports;
   readonly search: Search;
   readonly userDirectory: UserDirectory;
@@ -123,11 +128,13 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...logoutRoutes(parts),
     ...messagePaginationRoutes({ reads }),
     ...mutualRoomsRoutes(parts),
+    ...notificationsRoutes(parts),
     ...oldSyncRoutes(parts),
     ...openidRoutes(parts),
     ...passwordManagementRoutes(parts),
     ...presenceRoutes(parts),
     ...profileRoutes(parts),
+    ...pusherRoutes(parts),
     ...pushrulesRoutes(parts),
     ...readMarkersRoutes({ receipts }),
     ...receiptsRoutes({ receipts }),

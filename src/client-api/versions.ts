@@ -25,6 +25,9 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   // MSC2666: mutual rooms
   'uk.half-shot.msc2666.query_mutual_rooms': true,
   'uk.half-shot.msc2666.query_mutual_rooms.stable': true,
+  // MSC3881: switching pushers on and off
+  'org.matrix.msc3881': true,
+  'org.matrix.msc3881.stable': true,
   // MSC3882: login tokens
   'org.matrix.msc3882': true,
   // MSC4143: where MatrixRTC's media go

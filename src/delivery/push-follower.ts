@@ -1,0 +1,165 @@
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import type { Jobs } from '../jobs/index.ts';
+import { authStateOf, powerLevels } from '../protocol/auth/index.ts';
+import { parseUserId, type UserId } from '../protocol/ids/index.ts';
+import { readString } from '../protocol/json/index.ts';
+import { evaluatePush, type PushRuleset } from '../protocol/push/index.ts';
+import { type EventReader, type StoredEvent, UNREAD } from '../rooms/index.ts';
+import type { ReadTx, WriteTx } from '../storage/index.ts';
+import { type ConsumerDeps, runConsumer } from '../streams/index.ts';
+import type { Pushers } from './pushers.ts';
+import {
+  addToQueue,
+  type NotifyingEvent,
+  notifyingEvents,
+  ownVerdicts,
+  pushedMembers,
+  type QueueRow,
+  readersBetween,
+} from './store.ts';
+
+/** The job that sends what waits for a pusher. */
+export const DELIVER_JOB = 'push.deliver';
+export const deliverPayload = z.object({ pusherId: z.int() });
+
+export interface PushFollowerDeps extends ConsumerDeps {
+  readonly events: EventReader;
+  readonly jobs: Jobs;
+  readonly pushers: Pushers;
+  readonly accounts: {
+    ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>>;
+    pushRulesOf(userId: UserId): PushRuleset;
+  };
+}
+
+/** Something for a user's pushers. */
+interface Notice {
+  readonly position: number;
+  readonly to: readonly { readonly userId: UserId; readonly eventNid: number | null; readonly tweaks: string }[];
+}
+
+const ROOMS_REMEMBERED_MAX = 5_000;
+const NO_TWEAKS = '{}';
+const HIGHLIGHT = JSON.stringify({ highlight: true });
+
+/** Follows events and receipts, and puts what users must hear of into the queues of their pushers. */
+export class PushFollower implements AsyncDisposable {
+  readonly #deps: PushFollowerDeps;
+  readonly #controller = new AbortController();
+  /** Who is to be pushed in a room, as of a generation of the pushers. */
+  readonly #audiences = new LRUCache<number, { readonly generation: number; readonly userIds: readonly UserId[] }>({
+    max: ROOMS_REMEMBERED_MAX,
+  });
+  #ended: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: PushFollowerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins to follow, from where it was. */
+  start(): void {
+    const { signal } = this.#controller;
+    const common = {
+      startAt: 'now',
+      handle: async (notices: readonly Notice[]) => (tx: WriteTx) => this.#enqueue(tx, notices),
+      signal,
+    } as const;
+    this.#ended = Promise.all([
+      runConsumer<Notice>(
+        {
+          ...common,
+          name: 'push.events',
+          stream: 'events',
+          read: async (tx, from, to, limit) => {
+            const notices: Notice[] = [];
+            for (const event of await notifyingEvents(tx, from, to, limit)) notices.push(await this.#judge(tx, event));
+            return notices;
+          },
+        },
+        this.#deps,
+      ),
+      runConsumer<Notice>(
+        {
+          ...common,
+          name: 'push.receipts',
+          stream: 'receipts',
+          read: async (tx, from, to, limit) =>
+            (await readersBetween(tx, from, to, limit)).map(({ user_id: userId, position }) => ({
+              position,
+              to:
+                this.#deps.pushers.enabledOf(userId).length === 0
+                  ? []
+                  : [{ userId, eventNid: null, tweaks: NO_TWEAKS }],
+            })),
+        },
+        this.#deps,
+      ),
+    ]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#controller.abort();
+    await this.#ended;
+  }
+
+  async #judge(tx: ReadTx, { nid, position, roomNid }: NotifyingEvent): Promise<Notice> {
+    const [stored] = await this.#deps.events.byNids(tx, [nid]);
+    if (stored === undefined || stored.redactedBy !== undefined || stored.isRefused) return { position, to: [] };
+    if (stored.event.type === 'm.room.member') this.#audiences.delete(roomNid);
+    const to = [...(await this.#toMembers(tx, stored)), ...this.#toInvited(stored)];
+    return { position, to };
+  }
+
+  async #toMembers(tx: ReadTx, { nid, roomNid, unread, event }: StoredEvent): Promise<Notice['to']> {
+    const userIds = await this.#audience(tx, roomNid);
+    if (userIds.length === 0) return [];
+    const own = await ownVerdicts(tx, nid);
+    const to: { userId: UserId; eventNid: number; tweaks: string }[] = [];
+    for (const userId of userIds) {
+      if (userId === event.sender) continue;
+      const verdict = own.get(userId);
+      const notifies = verdict === undefined ? unread !== UNREAD.none : verdict.notify === 1;
+      if (!notifies || (await this.#deps.accounts.ignoredUsers(userId)).has(event.sender)) continue;
+      const highlights = verdict === undefined ? unread === UNREAD.highlights : verdict.highlight === 1;
+      to.push({ userId, eventNid: nid, tweaks: verdict?.actions ?? (highlights ? HIGHLIGHT : NO_TWEAKS) });
+    }
+    return to;
+  }
+
+  /** Who is invited isn't in the room yet, so that nobody has judged the invite for them. */
+  #toInvited({ nid, event }: StoredEvent): Notice['to'] {
+    if (event.type !== 'm.room.member' || readString(event.content, 'membership') !== 'invite') return [];
+    const userId = parseUserId(event.stateKey ?? '');
+    if (userId === undefined || this.#deps.pushers.enabledOf(userId).length === 0) return [];
+    const power = powerLevels(authStateOf([]), event.rules);
+    const context = { userId, memberCount: 1, powerLevels: power };
+    const { notify, tweaks } = evaluatePush(this.#deps.accounts.pushRulesOf(userId), event, context);
+    return notify ? [{ userId, eventNid: nid, tweaks: JSON.stringify(tweaks) }] : [];
+  }
+
+  async #audience(tx: ReadTx, roomNid: number): Promise<readonly UserId[]> {
+    const { generation } = this.#deps.pushers;
+    const known = this.#audiences.get(roomNid);
+    if (known?.generation === generation) return known.userIds;
+    const userIds = await pushedMembers(tx, roomNid);
+    this.#audiences.set(roomNid, { generation, userIds });
+    return userIds;
+  }
+
+  async #enqueue(tx: WriteTx, notices: readonly Notice[]): Promise<void> {
+    const rows: Omit<QueueRow, 'queue_id'>[] = [];
+    const counted = new Set<number>();
+    for (const { userId, eventNid, tweaks } of notices.flatMap((notice) => notice.to)) {
+      for (const { id } of this.#deps.pushers.enabledOf(userId)) {
+        if (eventNid === null && counted.has(id)) continue;
+        counted.add(id);
+        rows.push({ pusher_id: id, event_nid: eventNid, tweaks });
+      }
+    }
+    await addToQueue(tx, rows);
+    for (const pusherId of counted) {
+      await this.#deps.jobs.enqueue(tx, DELIVER_JOB, { pusherId }, { key: String(pusherId) });
+    }
+  }
+}
