@@ -8,7 +8,7 @@ export interface SourceText {
 
 /** Lowest first: a part imports only from parts below it. Parts on one line are of one height and may not meet. */
 export const LAYERS: readonly (readonly string[])[] = [
-  ['protocol', 'clock'],
+  ['protocol', 'clock', 'lru'],
   ['config'],
   ['telemetry'],
   ['storage'],
@@ -34,6 +34,7 @@ export const LAYERS: readonly (readonly string[])[] = [
 const GROUND = new Set([
   'protocol',
   'clock',
+  'lru',
   'config',
   'telemetry',
   'storage',

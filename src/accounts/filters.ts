@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../lru.ts';
 import { badJson } from '../protocol/errors.ts';
 import { type Filter, isBadFilter, parseFilter } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
@@ -18,7 +19,7 @@ const FILTER_ID = /^(0|[1-9]\d{0,14})$/;
 /** Filters that clients have stored. They never change. Spec: client-server-api/#filtering */
 export class Filters {
   readonly #database: Database;
-  readonly #cache = new LRUCache<string, StoredFilter>({ max: CACHE_ENTRIES_MAX });
+  readonly #cache = new LRUCache<string, StoredFilter>(upTo(CACHE_ENTRIES_MAX));
 
   constructor(database: Database) {
     this.#database = database;

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
 import type { Jobs } from '../jobs/index.ts';
+import { upTo } from '../lru.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import type { JsonValue } from '../protocol/json/index.ts';
 import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
@@ -16,7 +17,7 @@ export class Profiles {
   readonly #database: Database;
   readonly #hub: Hub;
   readonly #jobs: Jobs;
-  readonly #cache = new LRUCache<UserId, { readonly profile: Profile | undefined }>({ max: CACHE_ENTRIES_MAX });
+  readonly #cache = new LRUCache<UserId, { readonly profile: Profile | undefined }>(upTo(CACHE_ENTRIES_MAX));
   /** Counts changes: what was read before one must not be cached after it. */
   #generation = 0;
 

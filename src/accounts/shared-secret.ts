@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
+import { upTo } from '../lru.ts';
 import { forbidden, invalidParam } from '../protocol/errors.ts';
 import { newSecret } from './secrets.ts';
 
@@ -23,7 +24,7 @@ export class SharedSecret {
   readonly #secret: string;
   readonly #clock: Clock;
   /** Nonces with the time at which they were given out. */
-  readonly #nonces = new LRUCache<string, number>({ max: NONCES_MAX });
+  readonly #nonces = new LRUCache<string, number>(upTo(NONCES_MAX));
 
   constructor(secret: string, clock: Clock) {
     this.#secret = secret;

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Authenticator, Remote, Requester } from '../http/route.ts';
+import { upTo } from '../lru.ts';
 import { unknownToken } from '../protocol/errors.ts';
 import { parseDeviceId, parseUserId, type UserId } from '../protocol/ids/index.ts';
 import type { Database } from '../storage/index.ts';
@@ -39,7 +40,7 @@ export class TokenAuthenticator implements Authenticator {
     this.#clock = clock;
     this.#lastSeen = lastSeen;
     this.#cache = new LRUCache({
-      max: CACHE_ENTRIES_MAX,
+      ...upTo(CACHE_ENTRIES_MAX),
       dispose: (entry, hash) => this.#unindex(entry.requester.userId, hash),
     });
   }

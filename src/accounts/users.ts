@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
+import { upTo } from '../lru.ts';
 import { MatrixError, notFound } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { type Database, isUniqueViolation, type WriteTx } from '../storage/index.ts';
@@ -58,7 +59,7 @@ export class Users {
   readonly #devices: Devices;
   readonly #profiles: Profiles;
   readonly #deactivated: UserDeactivated[] = [];
-  readonly #erased = new LRUCache<string, boolean>({ max: ERASED_CACHE_MAX });
+  readonly #erased = new LRUCache<string, boolean>(upTo(ERASED_CACHE_MAX));
 
   constructor(parts: {
     readonly database: Database;

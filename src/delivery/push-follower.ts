@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Jobs } from '../jobs/index.ts';
+import { upTo } from '../lru.ts';
 import { authStateOf, powerLevels } from '../protocol/auth/index.ts';
 import { parseUserId, type UserId } from '../protocol/ids/index.ts';
 import { readString } from '../protocol/json/index.ts';
@@ -49,7 +50,7 @@ export class PushFollower implements AsyncDisposable {
   readonly #controller = new AbortController();
   /** Who is to be pushed in a room, as of a generation of the pushers. */
   readonly #audiences = new LRUCache<number, { readonly generation: number; readonly userIds: readonly UserId[] }>({
-    max: ROOMS_REMEMBERED_MAX,
+    ...upTo(ROOMS_REMEMBERED_MAX),
   });
   #ended: Promise<unknown> = Promise.resolve();
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../lru.ts';
 import { addSignature } from '../protocol/crypto/index.ts';
 import { parseKeyId, type UserId } from '../protocol/ids/index.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
@@ -41,8 +42,8 @@ const USERS_CACHED_MAX = 10_000;
 export class Identities {
   readonly #database: Database;
   readonly #names: DeviceNames;
-  readonly #identities = new LRUCache<UserId, Promise<Identity>>({ max: USERS_CACHED_MAX });
-  readonly #signed = new LRUCache<UserId, Promise<readonly KeySignatureRow[]>>({ max: USERS_CACHED_MAX });
+  readonly #identities = new LRUCache<UserId, Promise<Identity>>(upTo(USERS_CACHED_MAX));
+  readonly #signed = new LRUCache<UserId, Promise<readonly KeySignatureRow[]>>(upTo(USERS_CACHED_MAX));
 
   constructor(database: Database, names: DeviceNames) {
     this.#database = database;

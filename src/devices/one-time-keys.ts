@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../lru.ts';
 import { MatrixError } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { type Database, type ReadTx, upsert, type WriteTx } from '../storage/index.ts';
@@ -41,7 +42,7 @@ export interface Claim {
 /** One-time keys, each given out once, and fallback keys for when there are none. Spec: client-server-api/#one-time-and-fallback-keys */
 export class OneTimeKeys {
   readonly #database: Database;
-  readonly #counts = new LRUCache<string, Promise<KeyCounts>>({ max: DEVICES_CACHED_MAX });
+  readonly #counts = new LRUCache<string, Promise<KeyCounts>>(upTo(DEVICES_CACHED_MAX));
 
   constructor(database: Database) {
     this.#database = database;

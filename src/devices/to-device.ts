@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Devices as AccountDevices } from '../accounts/index.ts';
 import type { Clock } from '../clock.ts';
+import { upTo } from '../lru.ts';
 import { type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
 import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
@@ -73,9 +74,9 @@ export class ToDevice {
   /** The positions up to here are reserved; the first write reserves some. */
   #reserved = 0;
   /** Up to where a device's messages are known to be deleted. */
-  readonly #deleted = new LRUCache<string, number>({ max: DEVICES_REMEMBERED_MAX });
+  readonly #deleted = new LRUCache<string, number>(upTo(DEVICES_REMEMBERED_MAX));
   /** How many messages a device got since its queue was measured. */
-  readonly #uncounted = new LRUCache<string, number>({ max: DEVICES_REMEMBERED_MAX });
+  readonly #uncounted = new LRUCache<string, number>(upTo(DEVICES_REMEMBERED_MAX));
 
   constructor(parts: {
     readonly database: Database;

@@ -2,9 +2,11 @@
  * Rate limits: token buckets in memory. A bucket is one number, the time at which it would be full again, so that a
  * check costs a look-up and no timer.
  */
+
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { RATE_LIMITS, type RateLimit, type RateLimitName } from '../config/index.ts';
+import { upTo } from '../lru.ts';
 import { limitExceeded } from '../protocol/errors.ts';
 
 /** How many buckets are remembered; the least recently used go first (they are the fullest ones in practice). */
@@ -29,7 +31,7 @@ export class RateLimits {
   readonly #enabled: boolean;
   readonly #limits: Readonly<Record<RateLimitName, RateLimit>>;
   readonly #override: RateLimitOptions['override'];
-  readonly #fullAt = new LRUCache<string, number>({ max: BUCKETS_MAX });
+  readonly #fullAt = new LRUCache<string, number>(upTo(BUCKETS_MAX));
 
   constructor(options: RateLimitOptions) {
     this.#clock = options.clock;

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
 import type { OwnVerdict } from './unread-fold.ts';
@@ -25,7 +26,7 @@ const EVENTS_MAX = 200;
  * a room who wait for news.
  */
 export class RoomTails {
-  readonly #tails = new LRUCache<number, Tail>({ max: ROOMS_MAX });
+  readonly #tails = new LRUCache<number, Tail>(upTo(ROOMS_MAX));
 
   /**
    * The events of a room after `after` up to `upTo`, oldest first; undefined where they are too many to be kept.

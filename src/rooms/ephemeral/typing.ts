@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
+import { upTo } from '../../lru.ts';
 import type { RoomId, UserId } from '../../protocol/ids/index.ts';
 import type { Hub, MemoryStream } from '../../streams/index.ts';
 import type { StreamNews } from '../news.ts';
@@ -35,7 +36,7 @@ export class Typing implements Disposable {
   readonly stream: MemoryStream;
   readonly #clock: Clock;
   readonly #hub: Hub;
-  readonly #rooms = new LRUCache<RoomId, RoomTyping>({ max: ROOMS_MAX });
+  readonly #rooms = new LRUCache<RoomId, RoomTyping>(upTo(ROOMS_MAX));
   readonly #active = new Set<RoomId>();
   #timer: NodeJS.Timeout | undefined;
 

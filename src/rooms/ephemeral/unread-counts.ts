@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
 import { membershipOf } from '../read/history-visibility.ts';
@@ -43,11 +44,11 @@ const MEMBER_EVENTS_MAX = 200;
 export class UnreadCounts {
   readonly #states: StateReader;
   readonly #tails = new RoomTails();
-  readonly #entries = new LRUCache<string, Entry>({ max: ENTRIES_MAX });
+  readonly #entries = new LRUCache<string, Entry>(upTo(ENTRIES_MAX));
   /** The last receipt of each user who set one lately, so that nothing older is kept after it. */
-  readonly #lastReceipt = new LRUCache<UserId, number>({ max: ENTRIES_MAX });
+  readonly #lastReceipt = new LRUCache<UserId, number>(upTo(ENTRIES_MAX));
   /** By the nid of a member event, where the stay began that it belongs to. */
-  readonly #joinPositions = new LRUCache<number, number>({ max: ENTRIES_MAX });
+  readonly #joinPositions = new LRUCache<number, number>(upTo(ENTRIES_MAX));
 
   constructor({ states }: { states: StateReader }) {
     this.#states = states;

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/types.ts';
 import type { EventReader, StateKeys, StoredEvent } from '../store/index.ts';
@@ -12,7 +13,7 @@ export class StateReader {
   readonly events: EventReader;
   readonly #tree: StateTree;
   readonly #keys: StateKeys;
-  readonly #visibilities = new LRUCache<number, HistoryVisibility>({ max: VISIBILITIES_MAX });
+  readonly #visibilities = new LRUCache<number, HistoryVisibility>(upTo(VISIBILITIES_MAX));
 
   constructor({ events, tree, keys }: { events: EventReader; tree: StateTree; keys: StateKeys }) {
     this.events = events;

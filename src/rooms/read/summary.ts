@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
 import { compiledOnce, type ReadTx } from '../../storage/index.ts';
 import { listRooms } from '../store/index.ts';
@@ -20,7 +21,7 @@ const ROOMS_MAX = 5_000;
 /** Summaries of rooms; what is equal for all viewers is kept until the room's state changes. */
 export class Summaries {
   readonly #heroes = new LRUCache<number, { readonly stateRoot: number; readonly userIds: readonly UserId[] }>({
-    max: ROOMS_MAX,
+    ...upTo(ROOMS_MAX),
   });
 
   /** The summary of a room for a viewer. Spec: client-server-api/#get_matrixclientv3sync (RoomSummary) */

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import { relationOf } from '../../protocol/event/index.ts';
 import type { EventId } from '../../protocol/ids/index.ts';
 import { compiledOnce } from '../../storage/compiled-once.ts';
@@ -32,8 +33,8 @@ export class EventReader {
     maxSize: CACHE_CHARS_MAX,
     sizeCalculation: (stored) => stored.event.json.length + 256,
   });
-  readonly #nidOf = new LRUCache<EventId, number>({ max: 20_000 });
-  readonly #redacted = new LRUCache<number, true>({ max: REDACTED_REMEMBERED_MAX });
+  readonly #nidOf = new LRUCache<EventId, number>(upTo(20_000));
+  readonly #redacted = new LRUCache<number, true>(upTo(REDACTED_REMEMBERED_MAX));
   #redactionCount = 0;
 
   /** The events with these nids, in that order; ones that don't exist are left out. */

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import type { EventId } from '../../protocol/ids/index.ts';
 
 /** The relation types whose events are bundled with what they relate to. Spec: client-server-api/#aggregations-of-child-events */
@@ -10,8 +11,8 @@ const PARENTS_MAX = 10_000;
 
 /** Knows of events that nothing is to be aggregated with, which are most: they cost no query. */
 export class PlainEvents {
-  readonly #plain = new LRUCache<EventId, true>({ max: PLAIN_MAX });
-  readonly #parents = new LRUCache<EventId, true>({ max: PARENTS_MAX });
+  readonly #plain = new LRUCache<EventId, true>(upTo(PLAIN_MAX));
+  readonly #parents = new LRUCache<EventId, true>(upTo(PARENTS_MAX));
 
   /** Whether the event is known to have no children that are aggregated. */
   has(eventId: EventId): boolean {

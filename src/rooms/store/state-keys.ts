@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import { compiledOnce } from '../../storage/compiled-once.ts';
 import type { ReadTx, WriteTx } from '../../storage/types.ts';
 
@@ -12,8 +13,8 @@ const CACHE_MAX = 50_000;
 
 /** The interned state keys: (type, state key) as an integer, for the state tree. One for the whole process. */
 export class StateKeys {
-  readonly #nids = new LRUCache<string, number>({ max: CACHE_MAX });
-  readonly #names = new LRUCache<number, StateKeyName>({ max: CACHE_MAX });
+  readonly #nids = new LRUCache<string, number>(upTo(CACHE_MAX));
+  readonly #names = new LRUCache<number, StateKeyName>(upTo(CACHE_MAX));
 
   /** The nid of a state key, or undefined where no event was ever stored under it. */
   async find(tx: ReadTx, type: string, stateKey: string): Promise<number | undefined> {

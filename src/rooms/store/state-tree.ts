@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import { compiledOnce } from '../../storage/compiled-once.ts';
 import type { ReadTx, WriteTx } from '../../storage/types.ts';
 import {
@@ -34,7 +35,7 @@ export class StateTree {
   readonly #uncommitted = new WeakMap<WriteTx, Map<number, StateNode>>();
 
   constructor({ nodesCachedMax = NODES_CACHED_MAX }: { readonly nodesCachedMax?: number } = {}) {
-    this.#cache = new LRUCache({ max: nodesCachedMax });
+    this.#cache = new LRUCache(upTo(nodesCachedMax));
   }
 
   /** The event under a key in a state, or undefined. */

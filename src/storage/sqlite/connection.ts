@@ -1,5 +1,6 @@
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import type { StatementResult } from '../builder.ts';
 import type { CompiledOnce, CompiledText } from '../compiled-once.ts';
 import { builders } from './builders.ts';
@@ -16,7 +17,7 @@ const STATEMENTS_MAX = 500;
 /** A connection with its prepared statements. Everything here is synchronous. */
 export class SqliteConnection {
   readonly raw: BetterSqlite3.Database;
-  readonly #byText = new LRUCache<string, Statement>({ max: STATEMENTS_MAX });
+  readonly #byText = new LRUCache<string, Statement>(upTo(STATEMENTS_MAX));
   readonly #byIndex: (PreparedOnce | undefined)[] = [];
 
   constructor(path: string, options: { readonly: boolean; cacheBytesMax: number }) {
