@@ -9,6 +9,7 @@ import type { SyncRooms } from './ports.ts';
 import type { SyncContext } from './request.ts';
 import { countsJson, summaryJson } from './room-json.ts';
 import { type RoomState, roomState } from './room-state.ts';
+import type { KnownPart } from './stays.ts';
 import { emptyTimeline, readTimeline, type TimelineChunk } from './timeline.ts';
 
 /** What of a joined room is read for all rooms of the answer at once. */
@@ -30,24 +31,22 @@ export interface RoomSection {
 /** Events that change what a summary says. */
 const SUMMARY_TYPES: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias']);
 
-/**
- * A joined room's part of the answer; undefined where there is nothing to tell.
- * `known`: the position up to which the client has the room; undefined: it has nothing.
- */
+/** A joined room's part of the answer; undefined where there is nothing to tell. */
 export async function joinedRoom(
   tx: ReadTx,
   rooms: SyncRooms,
   context: SyncContext,
   room: UserRoom,
-  known: number | undefined,
+  part: KnownPart,
   extras: RoomExtras,
 ): Promise<RoomSection | undefined> {
   const { viewer, query, to } = context;
+  const { position: known } = part;
   const sight = await rooms.sight(tx, viewer.userId, room.roomNid, true);
   // Who was in the room at the token and has been since sees all that came since.
   const hidesNothing = known !== undefined && room.position <= known;
   const chunk = await timelineOf(tx, rooms, context, room, {
-    after: known,
+    part,
     upTo: to.events,
     visible: visibleIn(tx, context, sight, hidesNothing),
   });
@@ -70,17 +69,17 @@ export async function joinedRoom(
 /**
  * A room that the user left or was banned from: what they may see of it up to then. Who wasn't in the room, or left it
  * before the token, gets nothing but the event that tells it: of a rejected invite, of a ban after leaving.
- * `known`: the position up to which the client has the room; undefined: it has nothing.
  */
 export async function leftRoom(
   tx: ReadTx,
   rooms: SyncRooms,
   context: SyncContext,
   room: UserRoom,
-  known: number | undefined,
+  part: KnownPart,
   accountData: readonly string[],
 ): Promise<RoomSection> {
   const { viewer, query, since, to } = context;
+  const { position: known } = part;
   const sight = await rooms.sight(tx, viewer.userId, room.roomNid, false);
   const [member] = await rooms.eventsByNids(tx, [room.eventNid]);
   const { departure } = sight;
@@ -93,7 +92,7 @@ export async function leftRoom(
   if (stay !== undefined) {
     const upTo = Math.min(stay.position, to.events);
     chunk = await timelineOf(tx, rooms, context, room, {
-      after: known,
+      part,
       upTo,
       visible: visibleIn(tx, context, sight, false),
     });
@@ -114,7 +113,7 @@ export async function leftRoom(
 }
 
 interface TimelineWish {
-  readonly after: number | undefined;
+  readonly part: KnownPart;
   readonly upTo: number;
   readonly visible: Parameters<typeof readTimeline>[2]['visible'];
 }
@@ -124,14 +123,16 @@ async function timelineOf(
   rooms: SyncRooms,
   { query }: SyncContext,
   room: UserRoom,
-  wish: TimelineWish,
+  { part, upTo, visible }: TimelineWish,
 ): Promise<TimelineChunk> {
   const filter = query.filter.room.timeline;
   if (matchesRoom(filter, room.roomId) && !acceptsNothing(filter)) {
-    return readTimeline(tx, rooms, { roomNid: room.roomNid, filter, ...wish });
+    const range = { roomNid: room.roomNid, filter, after: part.position, upTo, visible };
+    const chunk = await readTimeline(tx, rooms, range);
+    return part.hasOld ? { ...chunk, limited: true } : chunk;
   }
   // Without a timeline, what changed is told by the state.
-  return emptyTimeline(wish.upTo, true);
+  return emptyTimeline(upTo, true);
 }
 
 function changesSummary({ event }: StoredEvent): boolean {

@@ -8,7 +8,7 @@ import type { SyncContext } from './request.ts';
 import { wantsEphemeral } from './room-json.ts';
 import { joinedRoom, leftRoom } from './room-sections.ts';
 import type { Skeleton } from './skeleton.ts';
-import { knownPosition } from './stays.ts';
+import { type KnownPart, knownPart } from './stays.ts';
 
 /** Account data by room. */
 type RoomsData = ReadonlyMap<string, readonly AccountDataEvent[]>;
@@ -31,11 +31,12 @@ export async function roomsSection(
 ): Promise<RoomsSection> {
   const { viewer } = context;
   const joined = withAccountData(context, skeleton.join, changedData);
-  const known = new Map<RoomId, number | undefined>();
+  const known = new Map<RoomId, KnownPart>();
   for (const room of [...joined, ...skeleton.leave]) {
-    known.set(room.roomId, await knownPosition(tx, rooms, context, room));
+    known.set(room.roomId, await knownPart(tx, rooms, context, room));
   }
-  const isNew = (room: UserRoom) => context.since !== undefined && known.get(room.roomId) === undefined;
+  const partOf = (room: UserRoom) => known.get(room.roomId) ?? { position: undefined, hasOld: false };
+  const isNew = (room: UserRoom) => context.since !== undefined && partOf(room).position === undefined;
   const newRooms = joined.filter(isNew);
   const accountData = await withDataOfNewRooms(tx, accounts, context, newRooms, changedData);
   const counts = await rooms.unreadCounts(tx, {
@@ -50,7 +51,7 @@ export async function roomsSection(
   const join: string[] = [];
   for (const room of joined) {
     const read = receipts.get(room.roomNid);
-    const section = await joinedRoom(tx, rooms, context, room, known.get(room.roomId), {
+    const section = await joinedRoom(tx, rooms, context, room, partOf(room), {
       counts: counts.get(room.roomNid),
       isRead: read !== undefined && isOf(read, viewer.userId),
       accountData: roomAccountData(context, room, accountData),
@@ -63,7 +64,7 @@ export async function roomsSection(
   const leave: string[] = [];
   for (const room of skeleton.leave) {
     const data = roomAccountData(context, room, accountData);
-    const section = await leftRoom(tx, rooms, context, room, known.get(room.roomId), data);
+    const section = await leftRoom(tx, rooms, context, room, partOf(room), data);
     leave.push(`${JSON.stringify(room.roomId)}:${section.json}`);
   }
   const invite = await stripped(tx, rooms, context, skeleton.invite, 'invite_state');

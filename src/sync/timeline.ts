@@ -55,7 +55,7 @@ export async function readTimeline(tx: ReadTx, rooms: SyncRooms, range: Timeline
   let scanned = 0;
   let unseen = 0;
   let isExhausted = false;
-  let hidesState = false;
+  const hidden: StoredEvent[] = [];
   while (found.length <= limit && !isExhausted && scanned < SCANNED_MAX && unseen < UNSEEN_MAX) {
     const batchSize = Math.max(limit + 1 - found.length, all ? 0 : LIMIT_MAX);
     const batch = await rooms.eventsInRoom(tx, range.roomNid, {
@@ -72,21 +72,40 @@ export async function readTimeline(tx: ReadTx, rooms: SyncRooms, range: Timeline
     const matching = all ? batch : batch.filter(({ event }) => matchesRoomEvent(range.filter, event));
     const kept = range.visible ? await range.visible(matching) : matching;
     if (matching.length > 0 && kept.length === 0) unseen += matching.length;
-    if (kept.length < batch.length && !hidesState) hidesState = hasStateBeside(batch, kept);
+    if (kept.length < batch.length) hidden.push(...stateBeside(batch, kept));
     found.push(...kept);
   }
-  const events = found.slice(0, limit).reverse();
+  const latest = found.slice(0, limit).reverse();
+  const events = hidden.length === 0 ? latest : withoutOutdated(latest, hidden);
   const first = events[0];
+  const isCut = events.length < latest.length;
+  const end = isCut ? range.upTo : from;
   return {
     events,
-    limited: found.length > limit || !isExhausted,
-    hidesState,
+    limited: found.length > limit || !isExhausted || isCut,
+    hidesState: hidden.length > 0,
     isWholeEnd: newest !== undefined && newest === events.at(-1),
-    prevBatch: first === undefined ? from : first.position - 1,
+    prevBatch: first === undefined ? end : first.position - 1,
   };
 }
 
-function hasStateBeside(batch: readonly StoredEvent[], kept: readonly StoredEvent[]): boolean {
+function stateBeside(batch: readonly StoredEvent[], kept: readonly StoredEvent[]): readonly StoredEvent[] {
   const rest = new Set(batch).difference(new Set(kept));
-  return [...rest].some(({ event }) => event.isState);
+  return [...rest].filter(({ event }) => event.isState);
+}
+
+/**
+ * The timeline from behind its last state event that was replaced by one which is left out: clients would take the older
+ * one for the state.
+ */
+function withoutOutdated(timeline: readonly StoredEvent[], hidden: readonly StoredEvent[]): readonly StoredEvent[] {
+  const last = new Map<string, number>();
+  for (const { event, position } of hidden) {
+    const key = `${event.type}\0${event.stateKey}`;
+    last.set(key, Math.max(last.get(key) ?? position, position));
+  }
+  const outdated = timeline.findLastIndex(({ event, position }) => {
+    return event.isState && (last.get(`${event.type}\0${event.stateKey}`) ?? position) > position;
+  });
+  return timeline.slice(outdated + 1);
 }
