@@ -2,7 +2,9 @@
 import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
+import { DelayedEvents, delayedEventsMigrations } from './delayed-events/index.ts';
 import { deliveryMigrations, GatewayClient, PushDelivery, Pushers, PushFollower } from './delivery/index.ts';
+import type { RateLimits } from './http/index.ts';
 import type { Jobs } from './jobs/index.ts';
 import { moderationMigrations, Reports } from './moderation/index.ts';
 import type { RoomParts } from './room-parts.ts';
@@ -21,10 +23,12 @@ export interface ClientPartsDeps extends RoomParts {
   readonly hub: Hub;
   readonly jobs: Jobs;
   readonly accounts: Accounts;
+  readonly rateLimits: RateLimits;
 }
 
 /** These parts. Disposing of them stops what `startFollowing` has started. */
 export interface ClientParts extends AsyncDisposable {
+  readonly delayedEvents: DelayedEvents;
   readonly gateway: GatewayClient;
   readonly hub: Hub;
   readonly pushers: Pushers;
@@ -41,11 +45,12 @@ export const clientMigrations = joinMigrations(
   userDirectoryMigrations,
   moderationMigrations,
   deliveryMigrations,
+  delayedEventsMigrations,
 );
 
 /** Makes the parts; nothing runs before `startFollowing`. */
 export function makeClientParts(deps: ClientPartsDeps): ClientParts {
-  const { config, clock, database, hub, streams, rooms, accounts, presence, jobs, unread, logger } = deps;
+  const { config, clock, database, hub, streams, rooms, accounts, presence, jobs, unread, rateLimits, logger } = deps;
   const parts = new AsyncDisposableStack();
   parts.use(presence);
   const consumers = { database, streams, hub, cursors: new Cursors(), log: logger.child({ part: 'consumers' }) };
@@ -76,7 +81,18 @@ export function makeClientParts(deps: ClientPartsDeps): ClientParts {
       },
     }),
   );
+  const delayedEvents = new DelayedEvents({
+    database,
+    jobs,
+    rooms,
+    clock,
+    rateLimits,
+    delayMsMax: config.delayed_events.delay_max,
+    perUserMax: config.delayed_events.per_user_max,
+  });
+  jobs.declare(...delayedEvents.jobs());
   return {
+    delayedEvents,
     gateway,
     hub,
     pushers,

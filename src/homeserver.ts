@@ -213,7 +213,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
   );
 
   const clientParts = parts.use(
-    makeClientParts({ config, clock, logger, database, hub, jobs, accounts, ...roomParts }),
+    makeClientParts({ config, clock, logger, database, hub, jobs, accounts, rateLimits, ...roomParts }),
   );
 
   const opened = parts.move();

@@ -5,7 +5,12 @@ import type { JsonObject } from '../protocol/json/index.ts';
 import { ROOM_VERSIONS } from '../protocol/room-versions/index.ts';
 import { v3 } from './paths.ts';
 
-type CapabilitiesConfig = Pick<Config, 'rooms'>;
+type CapabilitiesConfig = Pick<Config, 'rooms' | 'delayed_events'>;
+
+/** MSC4140. */
+function delayedEvents({ delayed_events: { delay_max, per_user_max } }: CapabilitiesConfig): JsonObject {
+  return { max_delay_ms: delay_max, max_scheduled: per_user_max };
+}
 
 /** What clients may expect of us. A part that brings a capability adds its line here. Spec: client-server-api/#capabilities-negotiation */
 const CAPABILITIES: Readonly<Record<string, (config: CapabilitiesConfig) => JsonObject>> = {
@@ -18,6 +23,8 @@ const CAPABILITIES: Readonly<Record<string, (config: CapabilitiesConfig) => Json
   'm.set_avatar_url': () => ({ enabled: true }),
   'm.profile_fields': () => ({ enabled: true }),
   'uk.tcpip.msc4133.profile_fields': () => ({ enabled: true }),
+  'm.delayed_events': delayedEvents,
+  'org.matrix.msc4140.delayed_events': delayedEvents,
   'm.3pid_changes': () => ({ enabled: false }),
   'm.get_login_token': () => ({ enabled: true }),
 };

@@ -1,6 +1,7 @@
 /** Every route of the client-server API, file by file in alphabetical order. */
 import type { Accounts } from '../accounts/index.ts';
 import type { Config } from '../config/index.ts';
+import type { DelayedEvents } from '../delayed-events/index.ts';
 import type { GatewayClient, Pushers } from '../delivery/index.ts';
 import type { Devices } from '../devices/index.ts';
 import type { Route } from '../http/index.ts';
@@ -22,6 +23,7 @@ import { contentRepoRoutes } from './content-repo.ts';
 import { createRoomRoutes } from './create_room.ts';
 import { crossSigningRoutes } from './cross_signing.ts';
 import { dehydratedDevicesRoutes } from './dehydrated_devices.ts';
+import { delayedEventsRoutes, withDelays } from './delayed_events.ts';
 import { deviceManagementRoutes } from './device_management.ts';
 import { directoryRoutes } from './directory.ts';
 import { eventContextRoutes } from './event_context.ts';
@@ -78,6 +80,7 @@ import { whoamiRoutes } from './whoami.ts';
 
 /** The domains that the client-server API is made of. */
 export interface ClientApiParts {
+  readonly delayedEvents: DelayedEvents;
   readonly gateway: GatewayClient;
   readonly hub: Hub;
   readonly pushers: Pushers;
@@ -110,6 +113,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...createRoomRoutes({ rooms }),
     ...crossSigningRoutes(parts),
     ...dehydratedDevicesRoutes(parts),
+    ...delayedEventsRoutes(parts),
     ...deviceManagementRoutes(parts),
     ...directoryRoutes({ rooms }),
     ...eventContextRoutes({ reads }),
@@ -164,5 +168,5 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...wellknownRoutes(parts),
     ...whoamiRoutes(),
   ];
-  return withPresence(routes, presence);
+  return withPresence(withDelays(routes, parts.delayedEvents), presence);
 }

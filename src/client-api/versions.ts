@@ -30,6 +30,9 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   'org.matrix.msc3881.stable': true,
   // MSC3882: login tokens
   'org.matrix.msc3882': true,
+  // MSC4140: delayed events
+  'org.matrix.msc4140': true,
+  'org.matrix.msc4140.stable': true,
   // MSC4143: where MatrixRTC's media go
   'org.matrix.msc4143': true,
   // MSC4151, MSC4260: reporting rooms and users
