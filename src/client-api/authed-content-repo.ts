@@ -1,7 +1,7 @@
 /** Spec: data/api/client-server/authed-content-repo.yaml */
 import { type Route, route } from '../http/route.ts';
 import type { Media } from '../media/index.ts';
-import { mediaParams, namedMediaParams, thumbnailQuery, waitQuery } from './media-paths.ts';
+import { mediaParams, namedMediaParams, previewQuery, thumbnailQuery, waitQuery } from './media-paths.ts';
 
 /** Files for those who are logged in. */
 export function authedContentRepoRoutes({ media }: { media: Media }): Route[] {
@@ -61,6 +61,16 @@ export function authedContentRepoRoutes({ media }: { media: Media }): Route[] {
           headers,
           signal,
         }),
+    }),
+    route({
+      method: 'GET',
+      path: '/_matrix/client/v1/media/preview_url',
+      operationId: 'getUrlPreviewAuthed',
+      spec: 'client-server-api/#get_matrixclientv1mediapreview_url',
+      auth: 'user',
+      rateLimit: 'generic',
+      query: previewQuery,
+      handle: ({ query }) => media.preview(query.url),
     }),
     route({
       method: 'GET',

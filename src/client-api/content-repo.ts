@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type RawBody, type Route, route } from '../http/route.ts';
 import type { Media } from '../media/index.ts';
-import { mediaParams, namedMediaParams, oldMedia, openQuery, thumbnailQuery } from './media-paths.ts';
+import { mediaParams, namedMediaParams, oldMedia, openQuery, previewQuery, thumbnailQuery } from './media-paths.ts';
 
 const uploadQuery = z.object({ filename: z.string().optional() });
 
@@ -101,6 +101,16 @@ export function contentRepoRoutes({ media }: { media: Media }): Route[] {
       query: thumbnailQuery,
       handle: ({ params: { serverName, mediaId }, query, headers, signal }) =>
         media.thumbnail({ origin: serverName, mediaId, ...query, access: 'open', headers, signal }),
+    }),
+    route({
+      method: 'GET',
+      path: oldMedia('/preview_url'),
+      operationId: 'getUrlPreview',
+      spec: 'client-server-api/#get_matrixmediav3preview_url',
+      auth: 'user',
+      rateLimit: 'generic',
+      query: previewQuery,
+      handle: ({ query }) => media.preview(query.url),
     }),
     route({
       method: 'GET',

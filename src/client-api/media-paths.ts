@@ -31,6 +31,9 @@ export const thumbnailQuery = openQuery
     allowRemote: allow_remote ?? true,
   }));
 
+/** A link to preview. The point in time is taken, but there is only the newest. */
+export const previewQuery = z.object({ url: z.string().min(1), ts: queryInteger().optional() });
+
 /** The versions under which old clients look for a path of the old content repository. */
 export function oldMedia<Path extends string>(
   path: Path,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { durationMs } from './units.ts';
 
-const addressRange = z
+/** An address or a CIDR range. */
+export const addressRange = z
   .string()
   .refine(isAddressRange, 'expected an IP address or a range such as 10.0.0.0/8 or fd00::/8');
 

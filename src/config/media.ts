@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { addressRange } from './http.ts';
 import { durationMs, sizeBytes } from './units.ts';
+
+const hostPattern = z.string().regex(/^(\*\.)?[\w.-]+$/, 'expected a host such as example.com or *.example.com');
 
 /** `media`: files, thumbnails and link previews. */
 export const mediaSection = z
@@ -56,6 +59,37 @@ export const mediaSection = z
       })
       .prefault({})
       .meta({ description: 'Small versions of pictures.' }),
+    previews: z
+      .strictObject({
+        enabled: z.boolean().prefault(true).meta({ description: 'Whether the server fetches previews of links.' }),
+        allowed_hosts: z
+          .array(hostPattern)
+          .prefault([])
+          .meta({ description: 'If not empty, only these hosts are asked.', examples: [['*.example.com']] }),
+        denied_hosts: z.array(hostPattern).prefault([]).meta({ description: 'Hosts that are never asked.' }),
+        allowed_addresses: z
+          .array(addressRange)
+          .prefault([])
+          .meta({
+            description:
+              'Addresses and ranges that may be asked although they are private. Without an entry no request reaches a private, loopback or link-local address.',
+            examples: [['10.1.2.3', 'fd00:1::/32']],
+          }),
+        denied_addresses: z
+          .array(addressRange)
+          .prefault([])
+          .meta({ description: 'Further addresses and ranges that are never asked.' }),
+        image_size_max: sizeBytes().prefault('10M').meta({ description: 'The largest picture of a preview.' }),
+        timeout: durationMs({ minMs: 100 }).prefault('8s').meta({ description: 'How long a page may take.' }),
+        cache: durationMs().prefault('6h').meta({ description: 'How long a preview is kept.' }),
+        user_agent: z
+          .string()
+          .min(1)
+          .prefault('Mozilla/5.0 (compatible; InglenookBot; link preview)')
+          .meta({ description: 'What the server calls itself.' }),
+      })
+      .prefault({})
+      .meta({ description: 'Previews of links.' }),
   })
   .prefault({})
   .meta({ description: 'Files, thumbnails and link previews.' });

@@ -16,6 +16,7 @@ import { LocalBlobs } from './blobs/local-blobs.ts';
 import { Staging } from './blobs/staging.ts';
 import { cleanFileName } from './file-name.ts';
 import { type FindOptions, Library, type RemoteMedia } from './library.ts';
+import type { Preview, Previews, PreviewsDeps } from './previews/previews.ts';
 import { type MediaRules, rulesOf } from './rules.ts';
 import { serve } from './serve.ts';
 import { PictureProcesses } from './thumbnails/picture-processes.ts';
@@ -71,6 +72,8 @@ export class Media implements AsyncDisposable {
   readonly #blobs: Blobs;
   readonly #processes: PictureProcesses;
   readonly #thumbnails: Thumbnails;
+  readonly #previewsDeps: PreviewsDeps;
+  #previews: Promise<Previews> | undefined;
 
   /** Opens the folders and mends what a crash left. */
   static async open(options: MediaOptions): Promise<Media> {
@@ -90,6 +93,14 @@ export class Media implements AsyncDisposable {
     const processesMax = processes_max ?? Math.max(1, availableParallelism() - 1);
     this.#processes = new PictureProcesses({ processesMax, timeoutMs });
     this.#thumbnails = new Thumbnails({ database, blobs, processes: this.#processes, pixelsMax });
+    this.#previewsDeps = {
+      database,
+      blobs,
+      thumbnails: this.#thumbnails,
+      clock,
+      serverName,
+      config: config.previews,
+    };
     const onUpload = async (tx: WriteTx, mediaId: string): Promise<void> => {
       if (config.thumbnails.when === 'at_upload') await jobs.enqueue(tx, THUMBNAIL_JOB, { mediaId });
     };
@@ -121,6 +132,13 @@ export class Media implements AsyncDisposable {
     return serve(this.#blobs, await this.#thumbnails.get(item, wish), headers, access);
   }
 
+  /** What a link leads to. */
+  async preview(url: string): Promise<Preview> {
+    // Loaded at its first use: the client and the parser would make the server's start slower.
+    this.#previews ??= import('./previews/previews.ts').then(({ Previews }) => new Previews(this.#previewsDeps));
+    return (await this.#previews).get(url);
+  }
+
   async #makeThumbnails(mediaId: string): Promise<void> {
     try {
       await this.#thumbnails.makeAll(await this.library.get(this.serverName, mediaId));
@@ -131,6 +149,7 @@ export class Media implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#previews)?.[Symbol.asyncDispose]();
     await this.#processes[Symbol.asyncDispose]();
     await this.library[Symbol.asyncDispose]();
     await this.#blobs[Symbol.asyncDispose]();

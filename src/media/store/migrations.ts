@@ -6,6 +6,7 @@ import './tables.ts';
 export const mediaMigrations: Migrations = {
   '0400_media_init': { up: createMedia },
   '0401_media_thumbnails': { up: createThumbnails },
+  '0402_media_previews': { up: createPreviews },
 };
 
 async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
@@ -72,4 +73,17 @@ async function createThumbnails({ schema }: Kysely<unknown>): Promise<void> {
     .modifyEnd(clustered)
     .execute();
   await schema.createIndex('media_thumbnails_by_sha256').on('media_thumbnails').column('sha256').execute();
+}
+
+async function createPreviews({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('media_url_previews')
+    .addColumn('url', 'text', (c) => c.primaryKey().notNull())
+    .addColumn('json', 'text', (c) => c.notNull())
+    .addColumn('image_media_id', 'text')
+    .addColumn('is_failure', 'integer', (c) => c.notNull())
+    .addColumn('fetched_ts', 'integer', (c) => c.notNull())
+    .addColumn('expires_ts', 'integer', (c) => c.notNull())
+    .execute();
+  await schema.createIndex('media_url_previews_by_expiry').on('media_url_previews').column('expires_ts').execute();
 }

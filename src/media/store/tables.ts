@@ -70,6 +70,19 @@ export interface MediaThumbnailsTable {
   content_type: string;
 }
 
+/** Link previews that were made. */
+export interface MediaUrlPreviewsTable {
+  url: string;
+  /** What clients get. */
+  json: string;
+  /** The picture, in `media` with our own name as origin. */
+  image_media_id: string | null;
+  /** The page didn't answer; it is not asked again at once. */
+  is_failure: number;
+  fetched_ts: number;
+  expires_ts: number;
+}
+
 declare module '../../storage/tables.ts' {
   interface Tables {
     media: MediaTable;
@@ -77,5 +90,6 @@ declare module '../../storage/tables.ts' {
     media_usage: MediaUsageTable;
     media_pictures: MediaPicturesTable;
     media_thumbnails: MediaThumbnailsTable;
+    media_url_previews: MediaUrlPreviewsTable;
   }
 }
