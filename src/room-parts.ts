@@ -10,7 +10,7 @@ import type { UserId } from './protocol/ids/index.ts';
 import { Receipts, Rooms, Summaries, SyncSource, Typing, UnreadCounts } from './rooms/index.ts';
 import type { Database } from './storage/index.ts';
 import { type Hub, MemoryStream, Streams } from './streams/index.ts';
-import { presenceExtension, Sync } from './sync/index.ts';
+import { presenceExtension, Sync, TYPING_STEP } from './sync/index.ts';
 
 /** What the rooms are built on. */
 export interface RoomPartsDeps {
@@ -53,7 +53,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     guests: accounts.users,
     invitePolicy: accounts.invitePolicy,
   });
-  const typingStream = new MemoryStream('typing', clock);
+  const typingStream = new MemoryStream('typing', clock, TYPING_STEP);
   const presence = new Presence({
     database,
     hub,

@@ -117,7 +117,7 @@ describe('a client that syncs and fills gaps', () => {
   let users = 0;
 
   before(async () => {
-    server = await TestServer.start({ inProcess: true });
+    server = await TestServer.start({ inProcess: true, config: { presence: { enabled: false } } });
     alice = await server.register('alice');
   });
   after(() => server[Symbol.asyncDispose]());

@@ -25,7 +25,7 @@ describe('the rooms of a sync', () => {
   let users = 0;
 
   before(async () => {
-    server = await TestServer.start({ inProcess: true });
+    server = await TestServer.start({ inProcess: true, config: { presence: { enabled: false } } });
     alice = await server.register('alice');
   });
   after(() => server[Symbol.asyncDispose]());

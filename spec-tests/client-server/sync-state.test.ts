@@ -31,7 +31,7 @@ describe('timelines and state', () => {
   let users = 0;
 
   before(async () => {
-    server = await TestServer.start({ inProcess: true });
+    server = await TestServer.start({ inProcess: true, config: { presence: { enabled: false } } });
   });
   after(() => server[Symbol.asyncDispose]());
 

@@ -164,6 +164,11 @@ export class SyncSource {
   typingIn(roomId: RoomId): TypingInRoom | undefined {
     return this.#deps.typing.inRoom(roomId);
   }
+
+  /** The rooms where somebody types, or did a moment ago. */
+  typingRooms(): Iterable<RoomId> {
+    return this.#deps.typing.activeRooms;
+  }
 }
 
 const lastPositions = compiledOnce<{ roomNids: readonly number[] }>()((db, p) =>

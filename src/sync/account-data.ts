@@ -37,9 +37,10 @@ export async function accountDataEvents(
   accounts: SyncAccounts,
   { viewer, since, to, query }: SyncContext,
 ): Promise<AccountDataEvents> {
-  const from = since === undefined || query.fullState ? 0 : since.accountData;
+  const isWhole = since === undefined || query.fullState;
+  const from = isWhole ? 0 : since.accountData;
   const changed = await accountDataBetween(tx, accounts, viewer.userId, from, to.accountData);
-  const rules = from === 0 ? accounts.defaultPushRules(viewer.userId) : undefined;
+  const rules = isWhole ? accounts.defaultPushRules(viewer.userId) : undefined;
   if (rules === undefined) return changed;
   const json = `{"type":"m.push_rules","content":{"global":${JSON.stringify(rules)}}}`;
   return { ...changed, global: [{ type: 'm.push_rules', json }, ...changed.global] };

@@ -5,3 +5,4 @@ export type { SyncRooms } from './ports.ts';
 export { presenceExtension } from './presence.ts';
 export type { SyncQuery } from './request.ts';
 export { Sync } from './sync.ts';
+export { TYPING_STEP } from './typing-token.ts';

@@ -20,7 +20,8 @@ export interface UserRoom {
  */
 export class OnlineUser {
   readonly userId: UserId;
-  readonly rooms = new Map<RoomId, UserRoom>();
+  readonly #rooms = new Map<RoomId, UserRoom>();
+  #joined: readonly UserRoom[] | undefined;
   readonly recent = new RecentRooms();
   readonly #newest = new Map<string, number>();
   #news = 0;
@@ -28,6 +29,23 @@ export class OnlineUser {
 
   constructor(userId: UserId) {
     this.userId = userId;
+  }
+
+  /** All rooms that the user has to do with. */
+  get rooms(): ReadonlyMap<RoomId, UserRoom> {
+    return this.#rooms;
+  }
+
+  /** The rooms that the user is in, as of now: the list itself doesn't change. */
+  get joined(): readonly UserRoom[] {
+    this.#joined ??= [...this.#rooms.values()].filter((room) => room.membership === 'join');
+    return this.#joined;
+  }
+
+  /** Takes in a room, in place of what was known of it. */
+  setRoom(room: UserRoom): void {
+    this.#rooms.set(room.roomId, room);
+    this.#joined = undefined;
   }
 
   /** Goes up with every hint: a request that has seen its value has missed nothing. */

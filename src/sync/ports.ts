@@ -59,4 +59,6 @@ export interface SyncRooms {
   ): Promise<ReadonlyMap<number, object>>;
   /** Who types in a room, and since which position of the stream 'typing'; undefined where nobody has lately. */
   typingIn(roomId: RoomId): { readonly position: number; readonly userIds: readonly UserId[] } | undefined;
+  /** The rooms where somebody types, or did a moment ago. */
+  typingRooms(): Iterable<RoomId>;
 }

@@ -26,6 +26,6 @@ export interface SyncContext {
   readonly to: SyncToken;
   readonly ignored: ReadonlySet<UserId>;
   readonly members: DeviceMembers;
-  /** All joined rooms of the user, as the skeleton saw them; none where no account data changed. */
+  /** All joined rooms of the user, as the skeleton saw them. */
   readonly rooms: readonly UserRoom[];
 }

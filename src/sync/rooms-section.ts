@@ -20,6 +20,8 @@ export interface RoomsSection {
   readonly told: readonly (readonly [RoomId, UserId])[];
 }
 
+const NOBODY_TYPES = { position: 0, userIds: [] } as const;
+
 /** Reads all rooms of the skeleton. What can be read for all of them at once is. */
 export async function roomsSection(
   tx: ReadTx,
@@ -159,12 +161,12 @@ function ephemeral(
   if (receipts !== undefined && wantsEphemeral(context, room, 'm.receipt')) {
     events.push(`{"type":"m.receipt","content":${JSON.stringify(receipts)}}`);
   }
-  const typing = rooms.typingIn(room.roomId);
-  if (typing === undefined || !wantsEphemeral(context, room, 'm.typing')) return events;
-  const userIds = typing.userIds.filter((userId) => !context.ignored.has(userId));
+  if (!wantsEphemeral(context, room, 'm.typing')) return events;
+  const { position, userIds: all } = rooms.typingIn(room.roomId) ?? NOBODY_TYPES;
+  const userIds = all.filter((userId) => !context.ignored.has(userId));
   // Nobody typing is news only to those who were told that somebody was.
   const isFirst = isNew || context.since === undefined;
-  const isNews = isFirst ? userIds.length > 0 : typing.position > (context.since?.typing ?? 0);
+  const isNews = isFirst ? userIds.length > 0 : position > (context.since?.typing ?? 0);
   if (isNews) events.push(`{"type":"m.typing","content":${JSON.stringify({ user_ids: userIds })}}`);
   return events;
 }

@@ -17,6 +17,7 @@ import type { SyncRooms } from './ports.ts';
 import type { SyncContext, SyncQuery } from './request.ts';
 import { roomsSection } from './rooms-section.ts';
 import { incrementalSkeleton, initialSkeleton, type Skeleton } from './skeleton.ts';
+import { typingNow, typingSince } from './typing-token.ts';
 
 const DURABLE_STREAMS = ['events', 'accountData', 'receipts', 'toDevice', 'deviceLists'] as const;
 
@@ -62,7 +63,7 @@ export class Sync {
     if (since !== undefined) await this.#confirm(user, viewer, since);
     for (;;) {
       const seen = user.news;
-      const to = this.#now();
+      const to = this.#now(user);
       const answer = await this.#answer(user, viewer, query, since, to);
       const restMs = deadline - this.#options.clock.now();
       if (answer !== undefined) return answer;
@@ -81,11 +82,11 @@ export class Sync {
     if (text === undefined) return undefined;
     const since = parseSyncToken(text);
     if (since === undefined) throw invalidParam('since is not a token of this server');
-    const now = this.#now();
+    const { streams } = this.#options;
+    const now = positionsNow(streams);
     // A token from after the present: the data is older than the client, so nothing is known of what the client has.
     if (DURABLE_STREAMS.some((stream) => since[stream] > now[stream])) return undefined;
-    // Typing is told by time: the clock was set back.
-    return since.typing > now.typing ? { ...since, typing: 0 } : since;
+    return { ...since, typing: typingSince(streams, since.typing) };
   }
 
   /** The answer, or undefined where there is no news since the token. */
@@ -106,7 +107,7 @@ export class Sync {
         : incrementalSkeleton(user, query.filter, this.#users.positions, since, query.fullState);
     const hasAccountData = user.newest('account_data') > (since?.accountData ?? 0);
     if (!isForced && !isExtended && !hasAccountData && isEmpty(skeleton)) return undefined;
-    const joined = hasAccountData ? [...user.rooms.values()].filter((room) => room.membership === 'join') : [];
+    const { joined } = user;
     const context: SyncContext = {
       viewer,
       user,
@@ -175,19 +176,24 @@ export class Sync {
     return await database.read((tx) => deviceListChanges(tx, rooms, devices.lists, user, bounds));
   }
 
-  #now(): SyncToken {
-    const { streams } = this.#options;
-    return {
-      events: streams.current('events'),
-      accountData: streams.current('account_data'),
-      receipts: streams.current('receipts'),
-      typing: streams.current('typing'),
-      presence: streams.current('presence'),
-      toDevice: streams.current('to_device'),
-      deviceLists: streams.current('device_lists'),
-      profiles: 0,
-    };
+  /** The token of an answer to a user who is told everything up to now. */
+  #now(user: OnlineUser): SyncToken {
+    const { streams, rooms } = this.#options;
+    return { ...positionsNow(streams), typing: typingNow(streams, rooms, user) };
   }
+}
+
+function positionsNow(streams: Streams): SyncToken {
+  return {
+    events: streams.current('events'),
+    accountData: streams.current('account_data'),
+    receipts: streams.current('receipts'),
+    typing: streams.current('typing'),
+    presence: streams.current('presence'),
+    toDevice: streams.current('to_device'),
+    deviceLists: streams.current('device_lists'),
+    profiles: 0,
+  };
 }
 
 function joinAnswer(to: SyncToken, parts: readonly string[]): string {

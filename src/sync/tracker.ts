@@ -30,7 +30,7 @@ export class Tracker {
     if (known !== undefined && known.position > position) return;
     // Of one member event, what was forgotten stays so: a row may have been read before that.
     const isForgotten = forgotten || (known?.position === position && known.forgotten);
-    this.user.rooms.set(roomId, { roomId, roomNid, membership, eventNid, position, forgotten: isForgotten });
+    this.user.setRoom({ roomId, roomNid, membership, eventNid, position, forgotten: isForgotten });
     if (membership === 'join') this.#follow(roomId);
     else this.#leave(roomId);
     this.noteRoom('events', roomId, position);

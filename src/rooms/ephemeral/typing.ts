@@ -70,6 +70,11 @@ export class Typing implements Disposable {
     return this.#rooms.get(roomId)?.view;
   }
 
+  /** The rooms where somebody types, or did a moment ago. */
+  get activeRooms(): ReadonlySet<RoomId> {
+    return this.#active;
+  }
+
   /** The `m.typing` event of a room, if it has changed after a position of the stream. */
   changedSince(roomId: RoomId, position: number): string | undefined {
     const view = this.inRoom(roomId);
