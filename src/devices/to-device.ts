@@ -158,7 +158,7 @@ export class ToDevice {
           position,
           json: `${head}${JSON.stringify(content)}}`,
         });
-        await this.#limit(tx, userId, deviceId);
+        if (this.#isToBeMeasured(userId, deviceId)) await this.#limit(tx, userId, deviceId);
         told.push([userId, deviceId]);
       }
     }
@@ -182,14 +182,15 @@ export class ToDevice {
     return position;
   }
 
-  async #limit(tx: WriteTx, userId: UserId, deviceId: string): Promise<void> {
+  /** Counts a message to a device; true where the queue is to be measured again. */
+  #isToBeMeasured(userId: UserId, deviceId: string): boolean {
     const key = `${userId}\0${deviceId}`;
     const count = (this.#uncounted.get(key) ?? 0) + 1;
-    if (count < UNCOUNTED_MAX) {
-      this.#uncounted.set(key, count);
-      return;
-    }
-    this.#uncounted.delete(key);
+    this.#uncounted.set(key, count % UNCOUNTED_MAX);
+    return count === UNCOUNTED_MAX;
+  }
+
+  async #limit(tx: WriteTx, userId: UserId, deviceId: string): Promise<void> {
     const oldest = await positionOfNewest(tx, userId, deviceId, WAITING_MAX);
     if (oldest === undefined) return;
     const dropped = await deleteMessagesUpTo(tx, userId, deviceId, oldest);

@@ -69,8 +69,13 @@ async function createMessages({ schema }: Kysely<unknown>): Promise<void> {
   await ofDevice(schema.createTable('to_device_messages'))
     .addColumn('position', 'integer', (c) => c.notNull())
     .addColumn('json', 'text', (c) => c.notNull())
-    .addPrimaryKeyConstraint('to_device_messages_pk', ['user_id', 'device_id', 'position'])
-    .modifyEnd(clustered)
+    .execute();
+  // Not clustered: a message to a thousand devices is written in one place, and only its index all over.
+  await schema
+    .createIndex('to_device_messages_device')
+    .unique()
+    .on('to_device_messages')
+    .columns(['user_id', 'device_id', 'position'])
     .execute();
   await ofDevice(schema.createTable('to_device_transactions'))
     .addColumn('txn', 'text', (c) => c.notNull())

@@ -4,8 +4,8 @@ import type { ToDeviceMessagesTable } from './tables.ts';
 
 export type ToDeviceMessageRow = ToDeviceMessagesTable;
 
-export async function insertMessage(tx: WriteTx, row: ToDeviceMessageRow): Promise<void> {
-  await tx.change(insertRow, row);
+export function insertMessage(tx: WriteTx, row: ToDeviceMessageRow): Promise<number> {
+  return tx.change(insertRow, row);
 }
 
 /** The messages of a device after `from` up to `to`, the oldest `limit` of them. */
