@@ -30,3 +30,19 @@ describe('the members that a device was told of', () => {
     assert.equal(members.forRequest(viewer, undefined).knows(roomId, userId), false);
   });
 });
+
+describe('a device that goes back to an older token', () => {
+  const token = (events: number) => `s${events}_0_0_0_0_0_0_0`;
+
+  it('has forgotten what it was told since, and keeps the rest', () => {
+    const carol = parseUserId('@carol:example.org');
+    assert.ok(carol);
+    const members = new LazyMembers();
+    members.forRequest(viewer, token(1)).tell(token(2), [[roomId, userId]]);
+    members.forRequest(viewer, token(2)).tell(token(5), [[roomId, carol]]);
+    assert.equal(members.forRequest(viewer, token(5)).knows(roomId, carol), true);
+    const restored = members.forRequest(viewer, token(3));
+    assert.deepEqual([restored.knows(roomId, userId), restored.knows(roomId, carol)], [true, false]);
+    assert.equal(members.forRequest(viewer, token(9)).knows(roomId, carol), false);
+  });
+});

@@ -16,6 +16,8 @@ const IDLE_ROOMS_MAX = 300_000;
 /** The streams that are kept by user. */
 const USER_STREAMS: readonly string[] = ['account_data'];
 
+type UserRooms = Pick<SyncRooms, 'listRoomsOfUser' | 'lastPositions' | 'typingIn'>;
+
 interface ActiveUser {
   readonly tracker: Tracker;
   uses: number;
@@ -33,7 +35,7 @@ export interface UserInUse extends Disposable {
 export class OnlineUsers {
   readonly positions = new RoomPositions();
   readonly #database: Database;
-  readonly #rooms: SyncRooms;
+  readonly #rooms: UserRooms;
   readonly #hub: Hub;
   readonly #streams: Streams;
   readonly #followed: readonly string[];
@@ -43,7 +45,7 @@ export class OnlineUsers {
 
   constructor(options: {
     readonly database: Database;
-    readonly rooms: SyncRooms;
+    readonly rooms: UserRooms;
     readonly hub: Hub;
     readonly streams: Streams;
     readonly extensions: readonly SyncExtension[];

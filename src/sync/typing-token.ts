@@ -13,7 +13,7 @@ export const TYPING_STEP = 2;
 export const TYPING_LOST = -1;
 
 /** What a user's token says of typing now. */
-export function typingNow(streams: Streams, rooms: SyncRooms, user: OnlineUser): number {
+export function typingNow(streams: Streams, rooms: Pick<SyncRooms, 'typingRooms'>, user: OnlineUser): number {
   const position = streams.current('typing');
   for (const roomId of rooms.typingRooms()) {
     if (user.rooms.get(roomId)?.membership === 'join') return position + 1;
