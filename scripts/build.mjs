@@ -28,7 +28,13 @@ const bundle = await rolldown({
   platform: 'node',
   external: (id) => packages.some((name) => id === name || id.startsWith(`${name}/`)),
 });
-await bundle.write({ dir: SCRATCH, format: 'esm', sourcemap: true });
+// Without comments and white space, for the text is kept in memory; names stay, so that a stack can be read.
+await bundle.write({
+  dir: SCRATCH,
+  format: 'esm',
+  sourcemap: true,
+  minify: { mangle: false, compress: false, codegen: true },
+});
 await bundle.close();
 
 cpSync(path.join(ROOT, 'src/web/pages'), path.join(SCRATCH, 'web/pages'), { recursive: true });
