@@ -62,9 +62,11 @@ import { roomEventByTimestampRoutes } from './room_event_by_timestamp.ts';
 import { roomInitialSyncRoutes } from './room_initial_sync.ts';
 import { roomSendRoutes } from './room_send.ts';
 import { roomStateRoutes } from './room_state.ts';
+import { roomSummaryRoutes } from './room_summary.ts';
 import { roomUpgradesRoutes } from './room_upgrades.ts';
 import { roomsRoutes } from './rooms.ts';
 import { searchRoutes } from './search.ts';
+import { spaceHierarchyRoutes } from './space_hierarchy.ts';
 import { supportRoutes } from './support.ts';
 import { syncRoutes } from './sync.ts';
 import { tagsRoutes } from './tags.ts';
@@ -152,9 +154,11 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...roomInitialSyncRoutes(parts),
     ...roomSendRoutes({ rooms }),
     ...roomStateRoutes({ rooms }),
+    ...roomSummaryRoutes({ rooms }),
     ...roomUpgradesRoutes({ rooms }),
     ...roomsRoutes({ reads }),
     ...searchRoutes(parts),
+    ...spaceHierarchyRoutes({ reads }),
     ...supportRoutes(parts),
     ...syncRoutes({ sync, filters: accounts.filters, presence }),
     ...tagsRoutes(parts),

@@ -17,6 +17,8 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   'org.matrix.msc3771': true,
   'org.matrix.msc3773': true,
   'org.matrix.msc3981': true,
+  // MSC3266: room summaries
+  'org.matrix.msc3266': true,
   'org.matrix.msc3912': true,
   'org.matrix.msc3874': true,
   // MSC4133: profile fields

@@ -14,9 +14,13 @@ export { MEMBERS, type MembershipNews, type StreamNews } from './news.ts';
 export {
   makeReading,
   type Reading,
+  type RemotePreviews,
+  type RoomPreview,
   RoomReads,
   RoomSight,
   type RoomSummary,
+  type SpaceChild,
+  type SpaceRoom,
   Summaries,
   standingOf,
   type Viewer,

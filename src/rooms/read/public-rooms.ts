@@ -99,7 +99,8 @@ async function countPublicRooms(tx: ReadTx): Promise<number> {
   return Number(row?.count ?? 0);
 }
 
-function toPublicRoom(row: PublicRoomRow): PublicRoom {
+/** A room as the directory shows it. */
+export function toPublicRoom(row: PublicRoomRow): PublicRoom {
   return {
     room_id: row.room_id,
     num_joined_members: row.joined_count,

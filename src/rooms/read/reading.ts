@@ -4,6 +4,7 @@ import type { Database } from '../../storage/index.ts';
 import type { EventReader, StateKeys, StoredEvent } from '../store/index.ts';
 import type { StateTree } from '../store/state-tree.ts';
 import { Presenter } from './present.ts';
+import type { RemotePreviews } from './space-hierarchy.ts';
 import { StateReader } from './state-reader.ts';
 
 /** Whom a user ignores; `accounts` knows it. */
@@ -19,6 +20,8 @@ export interface ReadingDeps {
   readonly stateTree: StateTree;
   readonly stateKeys: StateKeys;
   readonly accounts: IgnoredUsers;
+  /** Without it, rooms of which we don't know are not looked for. */
+  readonly remotePreviews?: RemotePreviews | undefined;
 }
 
 /** What the readers of this folder share. */
@@ -28,12 +31,14 @@ export interface Reading {
   readonly states: StateReader;
   readonly presenter: Presenter;
   readonly accounts: IgnoredUsers;
+  readonly remotePreviews: RemotePreviews | undefined;
 }
 
 /** Puts together what the readers share. */
-export function makeReading({ database, clock, events, stateTree, stateKeys, accounts }: ReadingDeps): Reading {
+export function makeReading(deps: ReadingDeps): Reading {
+  const { database, clock, events, stateTree, stateKeys, accounts, remotePreviews } = deps;
   const states = new StateReader({ events, tree: stateTree, keys: stateKeys });
-  return { database, events, states, presenter: new Presenter({ states, clock }), accounts };
+  return { database, events, states, presenter: new Presenter({ states, clock }), accounts, remotePreviews };
 }
 
 /** `[a,b]` from texts that are JSON already. */

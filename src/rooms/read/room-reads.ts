@@ -7,6 +7,8 @@ import { JoinedMembers, type MembersRequest, membersJson } from './members.ts';
 import { type PublicRoomsPage, type PublicRoomsRequest, publicRooms } from './public-rooms.ts';
 import type { Reading } from './reading.ts';
 import { type RelationsRequest, relationsJson } from './relations.ts';
+import { type RoomSummaryRequest, roomSummary, type ViewedPreview } from './room-summary.ts';
+import { type HierarchyPage, type HierarchyRequest, spaceHierarchy } from './space-hierarchy.ts';
 import { type StateEventRequest, stateEventJson, stateJson } from './state-answers.ts';
 import { type ThreadsRequest, threadsJson } from './threads.ts';
 import { type TimelineRequest, timelineJson } from './timeline.ts';
@@ -85,6 +87,16 @@ export class RoomReads {
   /** A page of the published directory. */
   publicRooms(request: PublicRoomsRequest): Promise<PublicRoomsPage> {
     return publicRooms(this.#reading.database, request);
+  }
+
+  /** A page of the rooms in a space: the answer of `/hierarchy`. */
+  hierarchy(request: HierarchyRequest): Promise<HierarchyPage> {
+    return spaceHierarchy(this.#reading, request);
+  }
+
+  /** A room in short: the answer of `/room_summary`. */
+  summary(request: RoomSummaryRequest): Promise<ViewedPreview> {
+    return roomSummary(this.#reading, request);
   }
 
   /** @throws M_FORBIDDEN where the user isn't in the room */

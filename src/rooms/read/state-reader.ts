@@ -38,6 +38,15 @@ export class StateReader {
     return this.events.byNids(tx, nids);
   }
 
+  /** The events of one type in a state, in no order. */
+  async eventsOfType(tx: ReadTx, root: number, type: string): Promise<readonly StoredEvent[]> {
+    const entries = await this.#tree.entries(tx, root);
+    const names = await this.#keys.names(tx, [...entries.keys()]);
+    const nids: number[] = [];
+    for (const [keyNid, eventNid] of entries) if (names.get(keyNid)?.type === type) nids.push(eventNid);
+    return this.events.byNids(tx, nids);
+  }
+
   /** The event that a state event replaced: the one under its key in the state before it. */
   async replacedBy(tx: ReadTx, stored: StoredEvent): Promise<StoredEvent | undefined> {
     const { stateKey, type } = stored.event;
