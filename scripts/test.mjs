@@ -20,6 +20,7 @@ const steps = [
     ? []
     : [
         ['type check', ['node_modules/typescript/bin/tsc', '-p', '.']],
+        ['type check of the web client', ['node_modules/typescript/bin/tsc', '-p', 'src/web/client', '--noEmit']],
         ['lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--diagnostic-level=warn']],
       ]),
   [

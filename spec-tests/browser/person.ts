@@ -3,6 +3,13 @@ import type { Locator, Page } from 'playwright-core';
 import { screenshot, type TestBrowser } from './chromium.ts';
 import { collectProblems } from './problems.ts';
 
+/** What of an image element is looked at. */
+interface LoadedImage {
+  readonly naturalWidth: number;
+  readonly naturalHeight: number;
+  decode(): Promise<void>;
+}
+
 export class Person {
   readonly name: string;
   readonly page: Page;
@@ -91,9 +98,15 @@ export class Person {
     await this.page.locator('.InvitePanelView__btn').click();
   }
 
+  /** Opens a room of the room list. */
+  async openRoom(name: string): Promise<void> {
+    await this.roomTile(name).click();
+    await this.page.locator('.RoomHeader h2').filter({ hasText: name }).waitFor();
+  }
+
   /** Accepts an invitation that stands in the room list. */
   async acceptInvite(roomName: string): Promise<void> {
-    await this.roomTile(roomName).click();
+    await this.openRoom(roomName);
     await this.page.getByRole('button', { name: 'Accept' }).click();
     await this.composer.waitFor();
   }
@@ -103,6 +116,24 @@ export class Person {
     await this.composer.fill(text);
     await this.composer.press('Enter');
     await this.message(text).and(this.page.locator(':not(.unsent)')).waitFor();
+  }
+
+  /** Sends a picture into the open room. */
+  async sendPicture(name: string, png: Buffer): Promise<void> {
+    await this.page.getByRole('button', { name: 'Send file' }).click();
+    const chooser = this.page.waitForEvent('filechooser');
+    await this.#pick('Send picture');
+    await (await chooser).setFiles({ name, mimeType: 'image/png', buffer: png });
+  }
+
+  /** The size in pixels of the open room's last picture, when it has come; of its thumbnail, where the server makes one. */
+  async sizeOfPicture(): Promise<{ readonly width: number; readonly height: number }> {
+    const picture = this.page.locator('.Timeline .media img[src*="/"]').last();
+    await picture.waitFor();
+    return picture.evaluate(async (image: LoadedImage) => {
+      await image.decode();
+      return { width: image.naturalWidth, height: image.naturalHeight };
+    });
   }
 
   /** Waits until a message is on the screen. */

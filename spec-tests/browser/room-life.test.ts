@@ -1,6 +1,8 @@
 /** What Hydrogen offers beyond plain messages, in a public room that is joined by its alias. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
 import { TestServer } from '../../src/testing/test-server.ts';
 import { TestBrowser } from './chromium.ts';
 import { Person } from './person.ts';
@@ -65,14 +67,37 @@ describe('a public room in browsers', () => {
     await bob.page.locator('.Timeline').getByText('This message has been deleted').waitFor();
   });
 
+  it('shows a picture, whose thumbnail only members get', async () => {
+    await alice.sendPicture('embers.png', await picture());
+    assert.deepEqual(await bob.sizeOfPicture(), { width: 400, height: 200 });
+    await bob.screenshot('room-picture');
+  });
+
+  it('shows a picture in an encrypted room, and fetches it but once', async () => {
+    await alice.createRoom('Behind the curtain');
+    await alice.invite('@bob:example.org');
+    await bob.acceptInvite('Behind the curtain');
+    let downloads = 0;
+    bob.page.on('request', (request) => {
+      if (request.url().includes('/media/download/')) downloads++;
+    });
+    await alice.sendPicture('embers.png', await picture());
+    assert.equal((await bob.sizeOfPicture()).width, 400);
+    await sleep(500);
+    assert.ok(downloads <= 2, `${downloads} downloads`);
+    await bob.screenshot('room-encrypted-picture');
+    for (const person of [alice, bob]) await person.openRoom('The inn');
+  });
+
   it('counts what is unread, until it is read', async () => {
+    const badge = bob.roomTile('The inn').locator('.badge');
+    await badge.waitFor({ state: 'hidden' });
     await bob.createRoom('Elsewhere');
     await alice.say('One more');
     await alice.say('And another');
-    const badge = bob.roomTile('The inn').locator('.badge');
     await badge.filter({ hasText: '2' }).waitFor();
     await bob.screenshot('room-unread');
-    await bob.roomTile('The inn').click();
+    await bob.openRoom('The inn');
     await bob.sees('And another');
     await badge.waitFor({ state: 'hidden' });
   });
@@ -85,3 +110,10 @@ describe('a public room in browsers', () => {
     assert.deepEqual({ alice: alice.problems, bob: bob.problems }, { alice: [], bob: [] });
   });
 });
+
+/** A PNG of 800 x 400 pixels. */
+function picture(): Promise<Buffer> {
+  return sharp({ create: { width: 800, height: 400, channels: 3, background: '#c86432' } })
+    .png()
+    .toBuffer();
+}

@@ -20,6 +20,17 @@ const PATCHES: readonly Patch[] = [
     replace: '  async create() {\n    var _a, _b;\n    let avatar;',
   },
   {
+    why: 'an encrypted picture is fetched once: in a short timeline each arrival led to the next fetch, without end',
+    find: '    if (!this.isPending) {\n      this._tryLoadEncryptedThumbnail();',
+    replace:
+      '    if (!this.isPending && !this._triedEncrypted) {\n      this._triedEncrypted = true;\n      this._tryLoadEncryptedThumbnail();',
+  },
+  {
+    why: 'an invitation has no side panel: one that stood open failed for want of a room',
+    find: 'const room = this._roomFromNavigation();\n      this._rightPanelViewModel =',
+    replace: 'const room = this._roomFromNavigation();\n      if (room) this._rightPanelViewModel =',
+  },
+  {
     why: 'the button opens a file on the machine that built the SDK',
     find: 'logButtons.push(t.button({ onClick: () => openLogs(vm) }, "Open logs"));',
     replace: '',
