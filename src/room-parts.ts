@@ -1,9 +1,10 @@
 /** A part of the composition root: the rooms with what hangs on them, and sync, which reads them. */
+import { z } from 'zod';
 import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
 import { Devices, type DevicesLog } from './devices/index.ts';
-import type { Jobs } from './jobs/index.ts';
+import { type Jobs, job } from './jobs/index.ts';
 import { Presence } from './presence/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
 import type { UserId } from './protocol/ids/index.ts';
@@ -36,10 +37,14 @@ export interface RoomParts {
   readonly devices: Devices;
 }
 
+const ROOMS_EXPIRED_EVERY_MS = 24 * 60 * 60 * 1000;
+
 /** Makes the rooms and sync, and declares the jobs by which accounts reach rooms. */
 export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
   const { config, clock, database, hub, jobs, accounts, signingKey, log } = deps;
   const ignoredUsers = (userId: UserId) => accounts.accountData.ignoredUsers(userId);
+  const typingStream = new MemoryStream('typing', clock, TYPING_STEP);
+  const typing = new Typing({ stream: typingStream, clock, hub });
   const rooms = new Rooms({
     database,
     hub,
@@ -52,8 +57,15 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     pushRules: accounts.pushRules,
     guests: accounts.users,
     invitePolicy: accounts.invitePolicy,
+    personalSettings: {
+      // A room may claim any other one as its predecessor; it must be named by that one's tombstone too.
+      async copy(userId, from, to) {
+        const old = await rooms.snapshot(from);
+        if (old?.digest.tombstone_replacement === to) await accounts.roomSettings.copy(userId, from, to);
+      },
+    },
+    typing,
   });
-  const typingStream = new MemoryStream('typing', clock, TYPING_STEP);
   const presence = new Presence({
     database,
     hub,
@@ -64,7 +76,6 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     onError: (error) => log.warn({ err: error }, 'presence could not be told'),
   });
   const streams = new Streams(database, [typingStream, presence.stream]);
-  const typing = new Typing({ stream: typingStream, clock, hub });
   const unread = new UnreadCounts({ states: rooms.reading.states });
   const receipts = new Receipts({
     database,
@@ -120,5 +131,13 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     },
   };
   for (const declared of accounts.jobs(publisher)) jobs.declare(declared);
+  jobs.declare(
+    job({
+      name: 'rooms.delete_expired',
+      payload: z.object({}),
+      everyMs: ROOMS_EXPIRED_EVERY_MS,
+      handle: () => rooms.deleteExpired(),
+    }),
+  );
   return { rooms, receipts, unread, typing, presence, streams, sync, devices };
 }

@@ -5,10 +5,10 @@ import { isJsonObject, type JsonObject, readObject } from '../protocol/json/inde
 import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import {
-  DELETED,
   type AccountDataRoom,
   type AccountDataRow,
   accountDataBetween,
+  DELETED,
   deleteAccountDataOf,
   findAccountData,
   upsertAccountData,
@@ -85,13 +85,7 @@ export class AccountData {
     return this.#put(tx, userId, roomId, type, JSON.stringify(content));
   }
 
-  async #put(
-    tx: WriteTx,
-    userId: UserId,
-    roomId: RoomId | undefined,
-    type: string,
-    content: string,
-  ): Promise<number> {
+  async #put(tx: WriteTx, userId: UserId, roomId: RoomId | undefined, type: string, content: string): Promise<number> {
     const room: AccountDataRoom = roomId ?? '';
     const position = tx.nextPosition('account_data');
     await upsertAccountData(tx, { user_id: userId, room_id: room, type, content, position });

@@ -19,6 +19,7 @@ import { Profiles } from './profiles.ts';
 import { enqueueLeavingRooms, type ProfilePublisher, propagationJobs } from './propagation.ts';
 import { PushRules } from './push-rules.ts';
 import { Registration } from './registration.ts';
+import { RoomSettings } from './room-settings.ts';
 import { newSecret } from './secrets.ts';
 import { Sessions } from './sessions.ts';
 import { SharedSecret } from './shared-secret.ts';
@@ -39,7 +40,7 @@ export { fieldOf, type Profile, toJson as profileToJson } from './profile.ts';
 export type { Profiles } from './profiles.ts';
 export type { ProfilePublisher } from './propagation.ts';
 export type { Registered, Registration } from './registration.ts';
-export type { Session, SessionWish, Sessions } from './sessions.ts';
+export type { Session, Sessions, SessionWish } from './sessions.ts';
 export { accountsMigrations } from './store/migrations.ts';
 export type { AuthData, Flow, Uia } from './uia/index.ts';
 export type { NewUser, User, Users } from './users.ts';
@@ -87,6 +88,7 @@ export class Accounts implements AsyncDisposable {
   readonly accountData: AccountData;
   readonly pushRules: PushRules;
   readonly filters: Filters;
+  readonly roomSettings: RoomSettings;
   /** OpenID tokens and login tokens. */
   readonly shortTokens: ShortTokens;
   readonly invitePolicy: AccountInvitePolicy;
@@ -120,6 +122,7 @@ export class Accounts implements AsyncDisposable {
     this.accountData = new AccountData(database, hub);
     this.pushRules = new PushRules(database, this.accountData);
     this.filters = new Filters(database);
+    this.roomSettings = new RoomSettings(database, this.accountData, this.pushRules);
     this.shortTokens = new ShortTokens(database, clock, this.sessions);
     this.invitePolicy = new AccountInvitePolicy(this.accountData);
     const { authenticator, devices, sessions, passwords, profiles } = this;

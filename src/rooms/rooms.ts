@@ -31,6 +31,7 @@ import {
   type SendRequest,
   type SetStateRequest,
   Transactions,
+  type TypingEnd,
   type UpgradeRequest,
 } from './write/index.ts';
 
@@ -50,6 +51,8 @@ export interface RoomsDeps {
   readonly guests?: GuestSource;
   readonly invitePolicy?: InvitePolicy;
   readonly personalSettings?: PersonalRoomSettings;
+  /** Is told when a user has nothing more to type in a room. */
+  readonly typing?: TypingEnd;
 }
 
 /** Everything that can be done with rooms. Its verbs are in write/, read/ and ephemeral/. */
@@ -82,7 +85,15 @@ export class Rooms {
     this.#hotRooms = new HotRooms(database, stores);
     this.#transactions = new Transactions(database);
     const hotRooms = this.#hotRooms;
-    const batches = new RoomBatches({ database, hotRooms, hub, clock, serverName, persist: stores });
+    const batches = new RoomBatches({
+      database,
+      hotRooms,
+      hub,
+      clock,
+      serverName,
+      persist: stores,
+      typing: deps.typing,
+    });
     const pushRules = deps.pushRules ?? DEFAULT_RULES_ONLY;
     const write = {
       database,

@@ -11,7 +11,7 @@ export {
   type SetStateRequest,
   type TransactionOf,
 } from './messages.ts';
-export { RoomBatches } from './room-batches.ts';
+export { RoomBatches, type TypingEnd } from './room-batches.ts';
 export type { RoomPreset } from './room-presets.ts';
 export { RoomWriter } from './room-writer.ts';
 export { Transactions } from './transactions.ts';

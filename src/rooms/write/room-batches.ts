@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { type ServerName, serverNameOf } from '../../protocol/ids/index.ts';
+import { type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import { StorageUnavailableError } from '../../storage/errors.ts';
 import type { Database, WriteTx } from '../../storage/types.ts';
 import type { Hub } from '../../streams/index.ts';
@@ -17,6 +17,12 @@ export interface RoomBatchesDeps {
   readonly clock: Clock;
   readonly serverName: ServerName;
   readonly persist: Omit<PersistDeps, 'now'>;
+  readonly typing?: TypingEnd | undefined;
+}
+
+/** Ends typing notifications: of who has sent a message, and of who has left. */
+export interface TypingEnd {
+  stop(roomId: RoomId, userId: UserId): void;
 }
 
 /** Events of a room in one job; more open the next one. */
@@ -103,6 +109,15 @@ export class RoomBatches {
       room.committed = { figures, extremities, stateRoot, lastPosition };
     }
     this.#tell(room, batch, stored);
+    this.#endTyping(room, batch);
+  }
+
+  #endTyping({ roomId }: HotRoom, { events }: Batch): void {
+    const { typing } = this.#deps;
+    for (const { event, member } of events) {
+      if (member === undefined && !event.isState) typing?.stop(roomId, event.sender);
+      if (member !== undefined && member.membership !== 'join') typing?.stop(roomId, member.userId);
+    }
   }
 
   /** Members first, so that whoever just joined listens to the room when it is told. */
