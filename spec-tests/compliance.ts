@@ -31,16 +31,7 @@ export const NOT_YET: Readonly<Record<string, string>> = {
   'cs room_summary': 'spaces',
   'cs space_hierarchy': 'spaces',
   'cs sso_login_redirect': 'SSO',
-  'cs administrative_contact': 'e-mail',
   'ss *': 'federation',
-};
-
-/** Single endpoints that aren't there yet. */
-export const NOT_YET_ENDPOINTS: Readonly<Record<string, string>> = {
-  requestTokenToResetPasswordEmail: 'e-mail',
-  requestTokenToResetPasswordMSISDN: 'e-mail',
-  requestTokenToRegisterEmail: 'e-mail',
-  requestTokenToRegisterMSISDN: 'e-mail',
 };
 
 /** Where the endpoints of each file are tested, below spec-tests/. */
@@ -132,8 +123,8 @@ export function signature(method: string, at: string): string {
 }
 
 /** Which part brings an endpoint that isn't there yet; undefined where it must be there. */
-export function notYet({ api, module, operationId }: Endpoint): string | undefined {
-  return NOT_YET_ENDPOINTS[operationId] ?? NOT_YET[`${api} ${module}`] ?? NOT_YET[`${api} *`];
+export function notYet({ api, module }: Endpoint): string | undefined {
+  return NOT_YET[`${api} ${module}`] ?? NOT_YET[`${api} *`];
 }
 
 /** Where an endpoint is tested; undefined where it isn't there, or nothing is known. */

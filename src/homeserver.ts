@@ -10,6 +10,7 @@ import type { Config } from './config/index.ts';
 import { controlSocket, startControl } from './control.ts';
 import { devicesMigrations, devicesStreams } from './devices/index.ts';
 import { databaseConfigOf, rateLimitsOf } from './homeserver-options.ts';
+import { makeMailer } from './email/index.ts';
 import {
   type BoundAddress,
   createRemoteOf,
@@ -175,6 +176,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
       clock,
       rateLimits,
       config,
+      mailer: makeMailer(config.email),
       firstLocalUserIsAdmin,
       onError: (error) => logger.error({ err: error, part: 'accounts' }, 'background work failed'),
     }),

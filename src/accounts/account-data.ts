@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../lru.ts';
 import { MatrixError } from '../protocol/errors.ts';
 import { parseUserId, type RoomId, type UserId } from '../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject, readObject } from '../protocol/json/index.ts';
@@ -36,8 +37,8 @@ const TAGS = 'm.tag';
 export class AccountData {
   readonly #database: Database;
   readonly #hub: Hub;
-  readonly #cache = new LRUCache<string, { readonly json: string | undefined }>({ max: CACHE_ENTRIES_MAX });
-  readonly #ignored = new LRUCache<UserId, ReadonlySet<UserId>>({ max: CACHE_ENTRIES_MAX });
+  readonly #cache = new LRUCache<string, { readonly json: string | undefined }>(upTo(CACHE_ENTRIES_MAX));
+  readonly #ignored = new LRUCache<UserId, ReadonlySet<UserId>>(upTo(CACHE_ENTRIES_MAX));
   /** The last change of users since this process started. */
   readonly #changedAt: LRUCache<UserId, number>;
   /** Up to here changes may be missing from `#changedAt`. */
@@ -50,7 +51,7 @@ export class AccountData {
     this.#hub = hub;
     this.#rememberedFrom = database.positions.current('account_data');
     this.#changedAt = new LRUCache({
-      max: CHANGES_REMEMBERED_MAX,
+      ...upTo(CHANGES_REMEMBERED_MAX),
       dispose: (position, _, reason) => {
         if (reason === 'evict') this.#rememberedFrom = Math.max(this.#rememberedFrom, position);
       },

@@ -1,6 +1,7 @@
 /** Accounts: who there is, how they prove it, and what they keep with us. */
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/index.ts';
+import type { Mailer } from '../email/index.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import type { Job, Jobs } from '../jobs/index.ts';
 import { TypePattern } from '../protocol/filter/index.ts';
@@ -29,8 +30,10 @@ import { lastProfilePosition } from './store/profiles.ts';
 import { deleteExpiredShortTokens } from './store/short-tokens.ts';
 import { deleteExpiredTokens } from './store/tokens.ts';
 import { deleteExpiredUiaSessions, getOrCreateSecret } from './store/uia.ts';
+import { deleteExpiredValidations, deleteThreePidsOf } from './threepids/store.ts';
+import { ThreePids } from './threepids/threepids.ts';
 import { TokenAuthenticator } from './token-authenticator.ts';
-import { passwordStage, recaptchaStage, type Stages, termsStage, tokenStage, Uia } from './uia/index.ts';
+import { emailStage, passwordStage, recaptchaStage, type Stages, termsStage, tokenStage, Uia } from './uia/index.ts';
 import { Users } from './users.ts';
 
 export type { AccountData, AccountDataItem } from './account-data.ts';
@@ -42,6 +45,7 @@ export type { ProfilePublisher } from './propagation.ts';
 export type { Registered, Registration } from './registration.ts';
 export type { Session, Sessions, SessionWish } from './sessions.ts';
 export { accountsMigrations } from './store/migrations.ts';
+export { CONFIRM_PATH, mediumNotSupported, type ThreePids } from './threepids/threepids.ts';
 export type { AuthData, Flow, Uia } from './uia/index.ts';
 export type { NewUser, User, Users } from './users.ts';
 
@@ -52,7 +56,7 @@ export const accountsStreams: readonly StreamDeclaration[] = [
 ];
 
 /** What accounts are told by the configuration. */
-export type AccountsConfig = Pick<Config, 'server' | 'registration' | 'terms' | 'login'>;
+export type AccountsConfig = Pick<Config, 'server' | 'registration' | 'terms' | 'login' | 'email'>;
 
 export interface AccountsOptions {
   readonly database: Database;
@@ -61,6 +65,8 @@ export interface AccountsOptions {
   readonly clock: Clock;
   readonly rateLimits: RateLimits;
   readonly config: AccountsConfig;
+  /** Undefined where no e-mail can be sent. */
+  readonly mailer?: Mailer | undefined;
   /** The very first account becomes an administrator, if it is made from this machine itself. */
   readonly firstLocalUserIsAdmin: boolean;
   /** What goes wrong where nobody waits for it. */
@@ -92,6 +98,8 @@ export class Accounts implements AsyncDisposable {
   /** OpenID tokens and login tokens. */
   readonly shortTokens: ShortTokens;
   readonly invitePolicy: AccountInvitePolicy;
+  /** E-mail addresses of accounts. */
+  readonly threePids: ThreePids;
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #lastSeen: LastSeen;
@@ -128,6 +136,14 @@ export class Accounts implements AsyncDisposable {
     const { authenticator, devices, sessions, passwords, profiles } = this;
     this.users = new Users({ database, clock, passwords, authenticator, devices, profiles });
     this.passwordLogin = new PasswordLogin({ database, passwords, sessions, rateLimits, serverName });
+    this.threePids = new ThreePids({
+      database,
+      clock,
+      mailer: options.mailer,
+      appName: config.email.app_name,
+      tokenLifetimeMs: config.email.token_lifetime,
+      publicUrl: (config.server.public_url ?? `https://${serverName}`).replace(/\/+$/, ''),
+    });
     const rules = registrationRules(config, options.firstLocalUserIsAdmin);
     this.registration = new Registration({
       database,
@@ -137,12 +153,14 @@ export class Accounts implements AsyncDisposable {
       passwords,
       rules,
       serverName,
+      threePids: this.threePids,
     });
     const secret = config.registration.shared_secret;
     this.sharedSecret = secret === undefined ? undefined : new SharedSecret(secret, clock);
     this.uia = new Uia(database, clock, this.#stages(config), uiaSecret);
     this.users.onDeactivated(async (tx, userId, { erase }) => {
       if (erase) await this.accountData.deleteAll(tx, userId);
+      await deleteThreePidsOf(tx, userId);
       await enqueueLeavingRooms(jobs, tx, userId);
     });
   }
@@ -179,6 +197,7 @@ export class Accounts implements AsyncDisposable {
       await deleteExpiredTokens(tx, now, EXPIRED_TOKENS_KEPT_MS);
       await deleteExpiredUiaSessions(tx, now);
       await deleteExpiredShortTokens(tx, now);
+      await deleteExpiredValidations(tx, now);
     });
   }
 
@@ -190,6 +209,7 @@ export class Accounts implements AsyncDisposable {
   #stages(config: AccountsConfig): Stages {
     return {
       'm.login.dummy': { isRepeatable: true, attempt: async () => '' },
+      'm.login.email.identity': emailStage(this.threePids),
       'm.login.password': passwordStage(this.passwordLogin),
       'm.login.recaptcha': recaptchaStage(config.registration.recaptcha),
       'm.login.registration_token': tokenStage((token) => this.registration.isTokenValid(token)),

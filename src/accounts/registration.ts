@@ -13,13 +13,14 @@ import {
   useRegistrationToken,
 } from './store/registration-tokens.ts';
 import { findUser, hasNoUsers } from './store/users.ts';
+import type { ThreePids } from './threepids/threepids.ts';
 import type { Flow, UiaOutcome } from './uia/index.ts';
 import { type NewUser, type Users, userInUse } from './users.ts';
 
 /** Who may register, and what is asked of them. */
 export interface RegistrationRules {
   readonly openTo: 'nobody' | 'local' | 'everyone';
-  readonly steps: readonly ('registration_token' | 'terms' | 'recaptcha')[];
+  readonly steps: readonly ('registration_token' | 'terms' | 'recaptcha' | 'email')[];
   readonly guests: boolean;
   /** Localparts that nobody gets by registering, in lower case; `*` stands for any characters. */
   readonly reservedNames: { matches(localpart: string): boolean };
@@ -59,6 +60,7 @@ export class Registration {
   readonly #passwords: Passwords;
   readonly #rules: RegistrationRules;
   readonly #serverName: ServerName;
+  readonly #threePids: ThreePids;
 
   constructor(parts: {
     readonly database: Database;
@@ -68,6 +70,7 @@ export class Registration {
     readonly passwords: Passwords;
     readonly rules: RegistrationRules;
     readonly serverName: ServerName;
+    readonly threePids: ThreePids;
   }) {
     this.#database = parts.database;
     this.#clock = parts.clock;
@@ -76,6 +79,7 @@ export class Registration {
     this.#passwords = parts.passwords;
     this.#rules = parts.rules;
     this.#serverName = parts.serverName;
+    this.#threePids = parts.threePids;
   }
 
   /** Whether someone at this address may register. */
@@ -92,7 +96,8 @@ export class Registration {
   /** What those who register must go through. */
   get flows(): readonly Flow[] {
     const { steps } = this.#rules;
-    return [steps.length === 0 ? ['m.login.dummy'] : steps.map((step) => `m.login.${step}` as const)];
+    if (steps.length === 0) return [['m.login.dummy']];
+    return [steps.map((step) => (step === 'email' ? 'm.login.email.identity' : (`m.login.${step}` as const)))];
   }
 
   /**
@@ -214,6 +219,8 @@ export class Registration {
     if (token !== undefined && !(await useRegistrationToken(tx, token, now))) {
       throw forbidden('The registration token has been used up');
     }
+    const address = results.get('m.login.email.identity');
+    if (address !== undefined) await this.#threePids.addIn(tx, userId, address);
     const terms = results.get('m.login.terms');
     if (terms === undefined) return;
     const versions: Record<string, string> = JSON.parse(terms);

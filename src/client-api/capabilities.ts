@@ -5,7 +5,7 @@ import type { JsonObject } from '../protocol/json/index.ts';
 import { ROOM_VERSIONS } from '../protocol/room-versions/index.ts';
 import { v3 } from './paths.ts';
 
-type CapabilitiesConfig = Pick<Config, 'rooms' | 'delayed_events'>;
+type CapabilitiesConfig = Pick<Config, 'rooms' | 'delayed_events' | 'email'>;
 
 /** MSC4140. */
 function delayedEvents({ delayed_events: { delay_max, per_user_max } }: CapabilitiesConfig): JsonObject {
@@ -25,7 +25,7 @@ const CAPABILITIES: Readonly<Record<string, (config: CapabilitiesConfig) => Json
   'uk.tcpip.msc4133.profile_fields': () => ({ enabled: true }),
   'm.delayed_events': delayedEvents,
   'org.matrix.msc4140.delayed_events': delayedEvents,
-  'm.3pid_changes': () => ({ enabled: false }),
+  'm.3pid_changes': ({ email }) => ({ enabled: email.smtp !== undefined }),
   'm.get_login_token': () => ({ enabled: true }),
 };
 

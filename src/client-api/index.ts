@@ -16,6 +16,7 @@ import type { UserDirectory } from '../user-directory/index.ts';
 import { accountDeactivationRoutes } from './account_deactivation.ts';
 import { accountDataRoutes } from './account-data.ts';
 import { adminRoutes } from './admin.ts';
+import { administrativeContactRoutes } from './administrative_contact.ts';
 import { authedContentRepoRoutes } from './authed-content-repo.ts';
 import { banningRoutes } from './banning.ts';
 import { capabilitiesRoutes } from './capabilities.ts';
@@ -108,6 +109,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...accountDataRoutes(parts),
     ...accountDeactivationRoutes(parts),
     ...adminRoutes(parts),
+    ...administrativeContactRoutes(parts),
     ...authedContentRepoRoutes(parts),
     ...banningRoutes({ rooms }),
     ...capabilitiesRoutes(parts),

@@ -9,10 +9,18 @@ import { type ClientDiscovery, clientWellKnown } from './wellknown.ts';
 
 const body = z.object({
   type: z.string(),
-  identifier: z.looseObject({ type: z.string().optional(), user: z.string().optional() }).optional(),
+  identifier: z
+    .looseObject({
+      type: z.string().optional(),
+      user: z.string().optional(),
+      medium: z.string().optional(),
+      address: z.string().optional(),
+    })
+    .optional(),
   /** Before there were identifiers. */
   user: z.string().optional(),
   medium: z.string().optional(),
+  address: z.string().optional(),
   password: z.string().optional(),
   /** Of `m.login.token`. */
   token: z.string().optional(),
@@ -62,7 +70,7 @@ export function loginRoutes({ accounts, config }: { accounts: Accounts; config: 
 }
 
 /** Opens a session by whatever the client shows. */
-function logIn(
+async function logIn(
   accounts: Accounts,
   { type, token, password, ...named }: z.output<typeof body>,
   wish: SessionWish,
@@ -73,18 +81,27 @@ function logIn(
     return accounts.shortTokens.logIn(token, wish, remote);
   }
   if (type !== 'm.login.password') throw new MatrixError('M_UNKNOWN', 'This type of login is not offered');
-  const user = userOf(named);
+  const user = await userOf(accounts, named);
   if (password === undefined) throw missingParam('Missing key: password');
   return accounts.passwordLogin.logIn(user, password, wish, remote);
 }
 
-/** Whom the client names. Other identifiers than user names are refused: none are known here. */
-function userOf({ identifier, user, medium }: Pick<z.output<typeof body>, 'identifier' | 'user' | 'medium'>): string {
+/** Whom the client names: a user, or an e-mail address that belongs to one. */
+async function userOf(
+  { threePids }: Accounts,
+  { identifier, user, medium, ...old }: Pick<z.output<typeof body>, 'identifier' | 'user' | 'medium' | 'address'>,
+): Promise<string> {
   const type =
     identifier?.type ?? (medium === undefined && identifier?.medium === undefined ? 'm.id.user' : 'm.id.thirdparty');
-  if (type === 'm.id.thirdparty' || type === 'm.id.phone') {
-    throw forbidden('E-mail addresses and telephone numbers can not be used to log in here');
+  if (type === 'm.id.thirdparty') {
+    const address = identifier?.address ?? old.address;
+    if ((identifier?.medium ?? medium) !== 'email' || address === undefined) {
+      throw forbidden('Only user names and e-mail addresses can be used to log in here');
+    }
+    // An unknown address is refused like a wrong password, after the same time.
+    return (await threePids.userOf('email', address)) ?? '';
   }
+  if (type === 'm.id.phone') throw forbidden('Telephone numbers can not be used to log in here');
   if (type !== 'm.id.user') throw new MatrixError('M_UNKNOWN', 'Unknown type of identifier');
   const name = identifier?.user ?? user;
   if (name === undefined) throw missingParam('Missing key: identifier.user');

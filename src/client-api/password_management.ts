@@ -1,11 +1,20 @@
 /** Spec: data/api/client-server/password_management.yaml */
 import { z } from 'zod';
-import type { Accounts } from '../accounts/index.ts';
+import type { Accounts, Flow } from '../accounts/index.ts';
 import { type Route, route } from '../http/route.ts';
+import { forbidden, missingToken } from '../protocol/errors.ts';
 import { authSchema } from './auth-data.ts';
 import { v3 } from './paths.ts';
 
-/** Changing the password, for those who know the old one. */
+/** Who is logged in knows the old password; who isn't proves to have the account's e-mail address. */
+function flowsOf(isLoggedIn: boolean, hasEmail: boolean): readonly Flow[] {
+  const byPassword: Flow = ['m.login.password'];
+  const byEmail: Flow = ['m.login.email.identity'];
+  if (!isLoggedIn && !hasEmail) throw missingToken();
+  return [...(isLoggedIn ? [byPassword] : []), ...(hasEmail ? [byEmail] : [])];
+}
+
+/** Changing the password, for those who know the old one or have the e-mail address. */
 export function passwordManagementRoutes({ accounts }: { accounts: Accounts }): Route[] {
   return [
     route({
@@ -13,21 +22,28 @@ export function passwordManagementRoutes({ accounts }: { accounts: Accounts }): 
       path: v3('/account/password'),
       operationId: 'changePassword',
       spec: 'client-server-api/#post_matrixclientv3accountpassword',
-      auth: 'user',
+      auth: 'optional',
       allowSuspended: true,
       body: z.object({ auth: authSchema, new_password: z.string(), logout_devices: z.boolean().default(true) }),
-      handle: async ({ requester: { userId, deviceId }, body, remote, now }) => {
+      handle: async ({ requester, body, remote, now }) => {
         accounts.passwords.check(body.new_password);
-        await accounts.uia.require({
+        if (requester?.isGuest === true) throw forbidden('Guests have no password');
+        const outcome = await accounts.uia.require({
           operation: 'changePassword',
           binding: JSON.stringify([body.new_password, body.logout_devices]),
-          userId,
-          flows: [['m.login.password']],
+          userId: requester?.userId,
+          flows: flowsOf(requester !== undefined, accounts.threePids.isAvailable),
           auth: body.auth,
           remote,
           now,
         });
-        const options = { logOutOthers: body.logout_devices, currentDeviceId: deviceId };
+        const address = outcome.results.get('m.login.email.identity');
+        const owner = address === undefined ? undefined : await accounts.threePids.userOf('email', address);
+        const userId = requester?.userId ?? owner;
+        if (userId === undefined || (owner !== undefined && owner !== userId)) {
+          throw forbidden('This e-mail address does not belong to the account');
+        }
+        const options = { logOutOthers: body.logout_devices, currentDeviceId: requester?.deviceId };
         await accounts.users.setPassword(userId, body.new_password, options);
         return {};
       },

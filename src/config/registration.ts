@@ -19,11 +19,11 @@ export const registrationSection = z
         'Who may register: nobody; local: only requests from this machine itself (never ones that a proxy forwards); everyone. Where there is no configuration file at all, the very first account becomes an administrator if it is registered from this machine.',
     }),
     steps: z
-      .array(z.enum(['registration_token', 'terms', 'recaptcha']))
+      .array(z.enum(['registration_token', 'terms', 'recaptcha', 'email']))
       .prefault([])
       .meta({
         description:
-          'What is asked of those who register. registration_token: a token that an administrator has made; terms: consent to the terms of service (section terms); recaptcha: a captcha.',
+          'What is asked of those who register. registration_token: a token that an administrator has made; terms: consent to the terms of service (section terms); recaptcha: a captcha; email: an e-mail address that is confirmed (section email).',
       }),
     reserved_names: z
       .array(z.string().min(1))

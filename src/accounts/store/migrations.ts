@@ -1,11 +1,13 @@
 import type { Kysely } from 'kysely';
 import { clustered, idColumn, type Migrations } from '../../storage/index.ts';
+import { threePidMigrations } from '../threepids/store.ts';
 import { shortTokensMigrations } from './short-tokens.ts';
 
 /** The tables of this domain, as they came to be. */
 export const accountsMigrations: Migrations = {
   '0100_accounts_init': { up: createTables },
   ...shortTokensMigrations,
+  ...threePidMigrations,
 };
 
 async function createTables(db: Kysely<unknown>): Promise<void> {

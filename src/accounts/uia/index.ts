@@ -1,4 +1,5 @@
 /** User-interactive authentication. */
+export { emailStage } from './email.ts';
 export { passwordStage } from './password.ts';
 export { type RecaptchaKeys, recaptchaStage } from './recaptcha.ts';
 export { tokenStage } from './registration-token.ts';

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../protocol/json/index.ts';
 /** A stage's name, such as `m.login.dummy`. */
 export type StageName =
   | 'm.login.dummy'
+  | 'm.login.email.identity'
   | 'm.login.password'
   | 'm.login.recaptcha'
   | 'm.login.registration_token'
@@ -14,6 +15,8 @@ export type StageName =
 
 /** Who attempts a stage. */
 export interface StageContext {
+  /** What the authentication is for: the endpoint's operationId. */
+  readonly operation: string;
   /** Whoever the request's access token belongs to. */
   readonly userId: UserId | undefined;
   readonly remote: Remote;

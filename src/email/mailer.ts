@@ -1,0 +1,43 @@
+import type { Config } from '../config/index.ts';
+
+/** A message to one address. */
+export interface Message {
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** Sends messages. */
+export interface Mailer {
+  send(message: Message): Promise<void>;
+}
+
+const TIMEOUT_MS = 20_000;
+
+/** The mailer of the configuration; undefined where none is set. The library is only loaded with the first message. */
+export function makeMailer({ smtp, from }: Config['email']): Mailer | undefined {
+  if (smtp === undefined) return undefined;
+  const { host, port, tls, user, password } = smtp;
+  const options = {
+    host,
+    port,
+    secure: tls === 'tls',
+    requireTLS: tls === 'starttls',
+    ignoreTLS: tls === 'none',
+    connectionTimeout: TIMEOUT_MS,
+    greetingTimeout: TIMEOUT_MS,
+    socketTimeout: TIMEOUT_MS,
+    ...(user === undefined ? {} : { auth: { user, pass: password ?? '' } }),
+  };
+  return {
+    async send(message) {
+      const { createTransport } = await import('nodemailer');
+      const transport = createTransport(options);
+      try {
+        await transport.sendMail({ from, ...message });
+      } finally {
+        transport.close();
+      }
+    },
+  };
+}
