@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
-import { Devices, type DevicesLog } from './devices/index.ts';
+import { Devices } from './devices/index.ts';
+import type { Federation } from './federation/index.ts';
 import { type Jobs, job } from './jobs/index.ts';
 import { Presence } from './presence/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
@@ -12,6 +13,7 @@ import { Receipts, Rooms, Summaries, SyncSource, Typing, UnreadCounts } from './
 import type { Database } from './storage/index.ts';
 import { type Hub, MemoryStream, Streams } from './streams/index.ts';
 import { presenceExtension, Sync, TYPING_STEP } from './sync/index.ts';
+import type { Logger } from './telemetry/log.ts';
 
 /** What the rooms are built on. */
 export interface RoomPartsDeps {
@@ -22,7 +24,8 @@ export interface RoomPartsDeps {
   readonly jobs: Jobs;
   readonly accounts: Accounts;
   readonly signingKey: SigningKey;
-  readonly log: DevicesLog;
+  readonly federation: Federation | undefined;
+  readonly log: Logger;
 }
 
 /** The rooms and what serves them to clients. */
@@ -57,6 +60,8 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     pushRules: accounts.pushRules,
     guests: accounts.users,
     invitePolicy: accounts.invitePolicy,
+    federation: deps.federation,
+    log,
     personalSettings: {
       // A room may claim any other one as its predecessor; it must be named by that one's tombstone too.
       async copy(userId, from, to) {

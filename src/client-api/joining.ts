@@ -4,7 +4,7 @@ import { type Route, route } from '../http/route.ts';
 import { roomIdSchema } from '../http/schema.ts';
 import type { Rooms } from '../rooms/index.ts';
 import { v3 } from './paths.ts';
-import { reasonBodySchema, roomIdOrAliasSchema } from './room-schemas.ts';
+import { reasonBodySchema, roomIdOrAliasSchema, viaQuerySchema } from './room-schemas.ts';
 
 const body = reasonBodySchema;
 
@@ -33,10 +33,12 @@ export function joiningRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
       auth: 'guest',
       rateLimit: 'join',
       params: z.object({ roomIdOrAlias: roomIdOrAliasSchema }),
+      query: viaQuerySchema,
       body,
-      handle: async ({ requester: { userId, isGuest }, params: { roomIdOrAlias }, body: { reason } }) => {
-        const roomId = await rooms.resolve(roomIdOrAlias);
-        await rooms.join({ roomId, userId, isGuest, reason });
+      handle: async ({ requester: { userId, isGuest }, params: { roomIdOrAlias }, query, body: { reason } }) => {
+        const { via, server_name } = query;
+        const { roomId, servers } = await rooms.resolve(roomIdOrAlias);
+        await rooms.join({ roomId, userId, isGuest, reason, via: [...via, ...server_name, ...servers] });
         return { room_id: roomId };
       },
     }),

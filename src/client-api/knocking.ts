@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Route, route } from '../http/route.ts';
 import type { Rooms } from '../rooms/index.ts';
 import { v3 } from './paths.ts';
-import { reasonBodySchema, roomIdOrAliasSchema } from './room-schemas.ts';
+import { reasonBodySchema, roomIdOrAliasSchema, viaQuerySchema } from './room-schemas.ts';
 
 /** Knocking on rooms, by id and by alias. */
 export function knockingRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
@@ -16,10 +16,11 @@ export function knockingRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
       auth: 'user',
       rateLimit: 'join',
       params: z.object({ roomIdOrAlias: roomIdOrAliasSchema }),
+      query: viaQuerySchema,
       body: reasonBodySchema,
-      handle: async ({ requester: { userId }, params: { roomIdOrAlias }, body: { reason } }) => {
-        const roomId = await rooms.resolve(roomIdOrAlias);
-        await rooms.knock({ roomId, userId, reason });
+      handle: async ({ requester: { userId }, params: { roomIdOrAlias }, query, body: { reason } }) => {
+        const { roomId, servers } = await rooms.resolve(roomIdOrAlias);
+        await rooms.knock({ roomId, userId, reason, via: [...query.via, ...query.server_name, ...servers] });
         return { room_id: roomId };
       },
     }),

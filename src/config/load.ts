@@ -66,6 +66,7 @@ function withAbsolutePaths(config: z.output<typeof configSchema>, folder: string
       key_file: inFolder(listener.key_file),
     })),
     media: { ...config.media, folder: inFolder(config.media.folder) ?? path.join(dataFolder, 'media') },
+    federation: { ...config.federation, ca_file: inFolder(config.federation.ca_file) },
     logging: { ...logging, file: inFolder(logging.file) },
   };
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { callsSection } from './calls.ts';
 import { databaseSection } from './database.ts';
+import { federationSection } from './federation.ts';
 import { delayedEventsSection } from './delayed-events.ts';
 import { emailSection } from './email.ts';
 import { httpSection } from './http.ts';
@@ -37,6 +38,7 @@ export const configSchema = z.strictObject({
   calls: callsSection,
   delayed_events: delayedEventsSection,
   email: emailSection,
+  federation: federationSection,
   rate_limits: rateLimitsSection,
   well_known: wellKnownSection,
   web: webSection,

@@ -109,9 +109,11 @@ export class Pipeline {
       request.requester = asked instanceof Promise ? await asked : asked;
     }
     if (route.rateLimit !== undefined) this.#limit(route.rateLimit, request);
+    if (auth === 'federation') await this.#readBody(route, request);
+    // Of a server it must first be known who it is, and its signature covers the body.
     if (route.params !== undefined) request.params = validate(route.params, request.params, 'path');
     request.query = route.query === undefined ? undefined : validate(route.query, queryObject(query), 'query');
-    if (route.body !== 'none' || auth === 'federation') await this.#readBody(route, request);
+    if (route.body !== 'none' && auth !== 'federation') await this.#readBody(route, request);
     return route.handle(request);
   }
 

@@ -1,6 +1,7 @@
 /** Rooms: the face of the domain. */
 export {
   type Counts,
+  listReceiptsSent,
   Receipts,
   type ReceiptType,
   receiptsStream,
@@ -25,11 +26,14 @@ export {
   standingOf,
   type Viewer,
 } from './read/index.ts';
+export { FederatedRooms, type RoomFederation, type ServedState } from './receive/index.ts';
 export { Rooms, type RoomsDeps } from './rooms.ts';
 export type { RoomSnapshot, StateReference, StateView } from './snapshot.ts';
 export {
   EventReader,
   eventsStream,
+  listMembersBy,
+  listRooms,
   listRoomsOfUser,
   type Membership,
   type RoomMembershipRow,

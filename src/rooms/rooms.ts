@@ -5,6 +5,7 @@ import type { Database } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import { makeReading, type Reading, RoomReads } from './read/index.ts';
 import type { IgnoredUsers } from './read/reading.ts';
+import { FederatedRooms, type ReceiveLog, type RoomFederation } from './receive/index.ts';
 import type { RoomSnapshot } from './snapshot.ts';
 import { EventReader, StateKeys } from './store/index.ts';
 import { StateTree } from './store/state-tree.ts';
@@ -23,6 +24,7 @@ import {
   type PersonalRoomSettings,
   type PushRuleSource,
   type RedactRequest,
+  type ResolvedAlias,
   RoomBatches,
   RoomCreation,
   type RoomPreset,
@@ -51,6 +53,9 @@ export interface RoomsDeps {
   readonly guests?: GuestSource;
   readonly invitePolicy?: InvitePolicy;
   readonly personalSettings?: PersonalRoomSettings;
+  /** Without it, rooms end at this server. */
+  readonly federation?: RoomFederation | undefined;
+  readonly log?: ReceiveLog | undefined;
   /** Is told when a user has nothing more to type in a room. */
   readonly typing?: TypingEnd;
 }
@@ -67,6 +72,8 @@ export class Rooms {
   readonly reads: RoomReads;
   /** Aliases and the published directory. */
   readonly aliases: Aliases;
+  /** The rooms as other servers take part in them; undefined where this server doesn't federate. */
+  readonly federated: FederatedRooms | undefined;
   readonly #hotRooms: HotRooms;
   readonly #memberships: Memberships;
   readonly #messages: Messages;
@@ -74,12 +81,14 @@ export class Rooms {
   readonly #upgrades: RoomUpgrades;
   readonly #transactions: Transactions;
   readonly #clock: Clock;
+  readonly #serverName: ServerName;
 
   constructor(deps: RoomsDeps) {
     const { database, hub, clock, serverName, signingKey, accounts } = deps;
     const { events: reader, stateTree, stateKeys } = this;
     const stores = { reader, stateTree, stateKeys };
     this.#clock = clock;
+    this.#serverName = serverName;
     this.reading = makeReading({ database, clock, events: reader, stateTree, stateKeys, accounts });
     this.reads = new RoomReads(this.reading);
     this.#hotRooms = new HotRooms(database, stores);
@@ -95,6 +104,12 @@ export class Rooms {
       typing: deps.typing,
     });
     const pushRules = deps.pushRules ?? DEFAULT_RULES_ONLY;
+    const writer = new RoomWriter({ hotRooms, batches, clock, serverName, signingKey, pushRules });
+    const invitePolicy = deps.invitePolicy ?? ALL_INVITES;
+    const { federation, log = NO_LOG } = deps;
+    const received = { ...stores, database, hub, clock, serverName, accounts, invitePolicy, hotRooms, writer, log };
+    this.federated =
+      federation === undefined ? undefined : new FederatedRooms({ ...received, federation }, this.reading.states);
     const write = {
       database,
       hotRooms,
@@ -104,9 +119,10 @@ export class Rooms {
       serverName,
       accounts,
       transactions: this.#transactions,
-      writer: new RoomWriter({ hotRooms, batches, clock, serverName, signingKey, pushRules }),
+      writer,
+      federated: this.federated,
       guests: deps.guests ?? NO_GUESTS,
-      invitePolicy: deps.invitePolicy ?? ALL_INVITES,
+      invitePolicy,
       personalSettings: deps.personalSettings ?? NO_SETTINGS,
     };
     this.aliases = new Aliases(write);
@@ -124,9 +140,17 @@ export class Rooms {
     return (await this.#hotRooms.find(roomId))?.snapshot();
   }
 
-  /** The room that an id or alias means. @throws MatrixError 404 for an unknown alias */
-  async resolve(roomIdOrAlias: RoomId | RoomAlias): Promise<RoomId> {
-    return isAlias(roomIdOrAlias) ? (await this.aliases.resolve(roomIdOrAlias)).roomId : roomIdOrAlias;
+  /**
+   * The room that an id or alias means, and servers that know it beside ourselves. An alias of another server is asked for
+   * there. @throws MatrixError 404 for an unknown alias
+   */
+  async resolve(roomIdOrAlias: RoomId | RoomAlias): Promise<ResolvedAlias> {
+    return isAlias(roomIdOrAlias) ? this.aliases.resolve(roomIdOrAlias) : { roomId: roomIdOrAlias, servers: [] };
+  }
+
+  /** Whether one of our users is in the room. */
+  async isResident(roomId: RoomId): Promise<boolean> {
+    return (await this.#hotRooms.find(roomId))?.isResident(this.#serverName) ?? false;
   }
 
   /** See RoomCreation.create. */
@@ -217,6 +241,7 @@ export class Rooms {
 
 const NO_GUESTS: GuestSource = { guestsAmong: async () => [] };
 const ALL_INVITES: InvitePolicy = { blocksInvites: async () => false };
+const NO_LOG: ReceiveLog = { info: () => undefined, warn: () => undefined };
 const NO_SETTINGS: PersonalRoomSettings = { copy: async () => undefined };
 
 function isAlias(id: RoomId | RoomAlias): id is RoomAlias {

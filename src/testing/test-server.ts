@@ -21,6 +21,8 @@ export interface TestServerOptions {
   readonly database?: 'sqlite' | 'postgres';
   /** Runs it in this process: starts faster, shows `routes`, can't be killed. */
   readonly inProcess?: boolean;
+  /** Listeners beside the one on a free port that the tests talk to. */
+  readonly listeners?: ConfigInput['listeners'];
   /** The time of a server in this process. */
   readonly clock?: Clock;
 }
@@ -63,7 +65,7 @@ export class TestServer implements AsyncDisposable {
     cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
     const port = await freePort();
     const database = options.database === 'postgres' ? await postgresSection(cleanUp) : undefined;
-    const config = testConfig(options.config ?? {}, folder, port, database);
+    const config = testConfig(options.config ?? {}, folder, port, database, options.listeners ?? []);
     const server = new TestServer(options, config, folder, port, cleanUp.move());
     try {
       await server.#run();
@@ -180,6 +182,7 @@ function testConfig(
   folder: string,
   port: number,
   database: ConfigInput['database'],
+  listeners: NonNullable<ConfigInput['listeners']>,
 ): ConfigInput {
   const cheapHash = { memory: '8K', iterations: 1, parallelism: 1 };
   return {
@@ -187,6 +190,7 @@ function testConfig(
     server: { name: 'example.org', data_folder: folder, ...changes.server },
     listeners: changes.listeners ?? [
       { port, addresses: ['127.0.0.1'], resources: ['client', 'federation', 'admin', 'web', 'health', 'metrics'] },
+      ...listeners,
     ],
     database: database ?? changes.database,
     registration: { open_to: 'everyone', guests: true, shared_secret: SHARED_SECRET, ...changes.registration },
@@ -219,7 +223,7 @@ async function postgresSection(cleanUp: AsyncDisposableStack): Promise<ConfigInp
 }
 
 /** A port that was free a moment ago; it must be known beforehand, since a restarted server listens on it again. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

@@ -1,5 +1,5 @@
 /** What passes in rooms without being an event of them: receipts, unread counts, typing. For src/rooms/index.ts. */
-export { receiptsStream } from './receipt-rows.ts';
+export { listReceiptsSent, receiptsStream } from './receipt-rows.ts';
 export { type NewReceipt, Receipts, type ReceiptsDeps, type ReceiptType } from './receipts.ts';
 export { TYPING_TIMEOUT_MS_DEFAULT, Typing, type TypingInRoom } from './typing.ts';
 export { UnreadCounts, type UnreadRequest } from './unread-counts.ts';

@@ -123,3 +123,18 @@ const inRooms = compiledOnce<ReceiptRange>()((db, p) =>
     .where('position', '<=', p('upTo'))
     .orderBy('position'),
 );
+
+/** The receipts that others may know of, set after a position up to another one, with their rooms' ids. */
+export function listReceiptsSent(tx: ReadTx, from: number, to: number, limit: number) {
+  return tx.db
+    .selectFrom('receipts')
+    .innerJoin('rooms', 'rooms.room_nid', 'receipts.room_nid')
+    .selectAll('receipts')
+    .select('rooms.room_id')
+    .where('receipts.position', '>', from)
+    .where('receipts.position', '<=', to)
+    .where('receipts.type', '=', 'm.read')
+    .orderBy('receipts.position', 'asc')
+    .limit(limit)
+    .execute();
+}

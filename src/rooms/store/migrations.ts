@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { clustered, idColumn } from '../../storage/schema.ts';
 import type { Migrations } from '../../storage/types.ts';
+import { graphMigrations } from './graph-rows.ts';
 import { stateMigrations } from './state-tables.ts';
 import type { EventsTable, RelationsTable } from './tables.ts';
 
@@ -24,6 +25,7 @@ export const roomsMigrations: Migrations = {
   },
   '0207_rooms_relations': { up: addRelationIndexes },
   ...stateMigrations,
+  ...graphMigrations,
 };
 
 async function createRooms(db: Kysely<unknown>): Promise<void> {

@@ -35,6 +35,8 @@ export interface StoredParts {
   readonly threadRoot: EventId | undefined;
   /** Refused by the auth rules, or by the current state when it came: never shown to clients. */
   readonly isRefused: boolean;
+  /** Refused by the auth rules as such: it changes no state, not even that of its successors. */
+  readonly isRejected?: boolean;
 }
 
 /** An event with what this server knows of it. Immutable, shared through the cache: a redaction makes a new one. */
@@ -50,6 +52,7 @@ export class StoredEvent implements StoredParts {
   readonly unread: Unread;
   readonly threadRoot: EventId | undefined;
   readonly isRefused: boolean;
+  readonly isRejected: boolean;
   #clientPrefix: string | undefined;
 
   constructor(parts: StoredParts) {
@@ -63,6 +66,12 @@ export class StoredEvent implements StoredParts {
     this.unread = parts.unread;
     this.threadRoot = parts.threadRoot;
     this.isRefused = parts.isRefused;
+    this.isRejected = parts.isRejected ?? false;
+  }
+
+  /** Whether the state before it is known: it has its place in the room's graph. Outliers have none. */
+  get isPlaced(): boolean {
+    return this.stateBefore !== 0 || this.event.isCreate;
   }
 
   /** The client's form of the event without `unsigned` and the closing brace; made once. */
@@ -87,5 +96,6 @@ export function storedEventOf(row: EventRow): StoredEvent {
     unread: row.unread,
     threadRoot: row.thread_root ?? undefined,
     isRefused: row.rejected === 1 || row.soft_failed === 1,
+    isRejected: row.rejected === 1,
   });
 }

@@ -34,8 +34,17 @@ export class Aliases {
     this.#deps = deps;
   }
 
-  /** Resolves an alias of ours. @throws MatrixError 404 */
+  /** Resolves an alias, of another server by asking there. @throws MatrixError 404, 502 */
   async resolve(alias: RoomAlias): Promise<ResolvedAlias> {
+    const server = serverNameOf(alias);
+    const { federated, serverName } = this.#deps;
+    if (server === serverName || federated === undefined) return this.resolveOurs(alias);
+    const { roomId, servers } = await federated.directory(server, alias);
+    return { roomId, servers: [...new Set([server, ...servers])] };
+  }
+
+  /** Resolves an alias of ours. @throws MatrixError 404 */
+  async resolveOurs(alias: RoomAlias): Promise<ResolvedAlias> {
     const row = await this.#deps.database.read((tx) => findAlias(tx, alias));
     if (row === undefined) throw notFound(`Room alias ${alias} not found`);
     return { roomId: row.room_id, servers: [this.#deps.serverName] };

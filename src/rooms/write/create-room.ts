@@ -1,5 +1,5 @@
 import { invalidParam, MatrixError } from '../../protocol/errors.ts';
-import { parseUserId, type RoomAlias, type RoomId, type UserId } from '../../protocol/ids/index.ts';
+import { parseUserId, type RoomAlias, type RoomId, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import { isStringArray, type JsonObject, type JsonValue } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import { isUniqueViolation } from '../../storage/errors.ts';
@@ -63,6 +63,7 @@ export class RoomCreation {
    * @throws MatrixError `M_ROOM_IN_USE`, `M_INVALID_ROOM_STATE`, `M_UNSUPPORTED_ROOM_VERSION`, `M_INVITE_BLOCKED`
    */
   async create(creator: UserId, options: CreateRoomOptions): Promise<RoomId> {
+    const { serverName } = this.#deps;
     const rules = requestedRules(options.roomVersion ?? this.#policy.defaultVersion);
     const presetName = options.preset ?? (options.visibility === 'public' ? 'public_chat' : 'private_chat');
     const preset = PRESETS[presetName];
@@ -82,10 +83,23 @@ export class RoomCreation {
     room.add('m.room.power_levels', '', powerLevels(rules, creator, trusted, preset, options));
     if (alias !== undefined) room.add('m.room.canonical_alias', '', { alias });
     for (const { type, stateKey, content } of stateOf(preset, isEncrypted, options)) room.add(type, stateKey, content);
-    for (const [userId, content] of invitations) room.add('m.room.member', userId, content);
+    const isRemote = (userId: UserId) => this.#deps.federated !== undefined && serverNameOf(userId) !== serverName;
+    for (const [userId, content] of invitations) if (!isRemote(userId)) room.add('m.room.member', userId, content);
 
     await this.#write(room, creator, alias, options.visibility === 'public');
+    await this.#inviteRemote(
+      room.roomId,
+      creator,
+      invitations.filter(([userId]) => isRemote(userId)),
+    );
     return room.roomId;
+  }
+
+  /** The room is there, whether the others' servers answer or not: who couldn't be invited can be invited later. */
+  async #inviteRemote(roomId: RoomId, creator: UserId, invitations: readonly (readonly [UserId, JsonObject])[]) {
+    const { federated } = this.#deps;
+    const sent = invitations.map(([userId, content]) => federated?.invites.send(roomId, creator, userId, content));
+    await Promise.allSettled(sent);
   }
 
   async #write(room: NewRoom, creator: UserId, alias: RoomAlias | undefined, isPublic: boolean): Promise<void> {

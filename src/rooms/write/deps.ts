@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { RoomId, ServerName, UserId } from '../../protocol/ids/index.ts';
 import type { Database } from '../../storage/types.ts';
 import type { Hub } from '../../streams/index.ts';
+import type { FederatedRooms } from '../receive/index.ts';
 import type { EventReader } from '../store/index.ts';
 import type { HotRooms } from './hot-rooms.ts';
 import type { RoomWriter } from './room-writer.ts';
@@ -49,4 +50,6 @@ export interface WriteDeps {
   readonly guests: GuestSource;
   readonly invitePolicy: InvitePolicy;
   readonly personalSettings: PersonalRoomSettings;
+  /** Undefined where this server doesn't federate. */
+  readonly federated: FederatedRooms | undefined;
 }

@@ -1,6 +1,20 @@
-import { type AuthState, type PowerLevels, powerLevels, roomCreators } from '../../protocol/auth/index.ts';
+import {
+  type AuthEventsDraft,
+  type AuthState,
+  type PowerLevels,
+  powerLevels,
+  roomCreators,
+  selectAuthEvents,
+} from '../../protocol/auth/index.ts';
 import { type Event, PREV_EVENTS_MAX } from '../../protocol/event/index.ts';
-import { type EventId, parseRoomId, type RoomId, type UserId } from '../../protocol/ids/index.ts';
+import {
+  type EventId,
+  parseRoomId,
+  type RoomId,
+  type ServerName,
+  serverNameOf,
+  type UserId,
+} from '../../protocol/ids/index.ts';
 import { readObject, readString } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { RoomSnapshot, StateView } from '../snapshot.ts';
@@ -43,6 +57,16 @@ export class StateNotLoaded extends Error {
   }
 }
 
+/** Somebody has the room for himself for a moment: thrown and caught as `StateNotLoaded` is. */
+export class RoomIsHeld extends Error {
+  readonly until: Promise<void>;
+
+  constructor(until: Promise<void>) {
+    super('somebody has the room for himself');
+    this.until = until;
+  }
+}
+
 /** What follows the state, as of one moment. */
 export interface RoomFigures {
   readonly joinedCount: number;
@@ -75,6 +99,8 @@ export class HotRoom {
   /** Settles with the latest batch. */
   latestWrite: Promise<void> | undefined;
   hasFailed = false;
+  /** Settles when the room may be written to again; undefined while it may be. */
+  held: Promise<void> | undefined;
   #power:
     | { readonly levels: PowerLevels; readonly from: StateEntry | undefined; readonly create: StateEntry | undefined }
     | undefined;
@@ -134,8 +160,21 @@ export class HotRoom {
     return this.members.get(userId)?.membership;
   }
 
+  /** Whether a user of this server is in the room, so that we follow it. */
+  isResident(serverName: ServerName): boolean {
+    for (const [userId, { membership }] of this.members.entries()) {
+      if (membership === 'join' && serverNameOf(userId) === serverName) return true;
+    }
+    return false;
+  }
+
   isJoined(userId: UserId): boolean {
     return this.membership(userId) === 'join';
+  }
+
+  /** The ids of what an event of this room must name as its auth events now. */
+  authEntryIds(draft: AuthEventsDraft): readonly EventId[] {
+    return selectAuthEvents(draft, this.rules).flatMap(([type, stateKey]) => this.entry(type, stateKey)?.eventId ?? []);
   }
 
   /** The extremities that the next event follows: all, or the deepest where there are more than an event may have. */

@@ -1,7 +1,8 @@
 import { forbidden, MatrixError, notFound } from '../../protocol/errors.ts';
-import { type EventId, type RoomId, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
+import { type EventId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import { type JsonObject, type JsonValue, readString } from '../../protocol/json/index.ts';
 import type { MembershipNews } from '../news.ts';
+import type { FederatedRooms } from '../receive/index.ts';
 import { findMembership, forgetMembership, listRoomsOfUser, type Membership } from '../store/index.ts';
 import { assertJoined, isSameContent } from './checks.ts';
 import type { MemberProfile, WriteDeps } from './deps.ts';
@@ -26,6 +27,8 @@ export interface OwnMembershipRequest {
   readonly reason?: string | undefined;
   readonly content?: JsonObject | undefined;
   readonly isGuest?: boolean | undefined;
+  /** Other servers that may help where nobody of this server is in the room. */
+  readonly via?: readonly ServerName[] | undefined;
 }
 
 /** Changes who is in a room. Spec: client-server-api/#room-membership */
@@ -42,7 +45,8 @@ export class Memberships {
    */
   async join(request: OwnMembershipRequest): Promise<EventId> {
     const { roomId, userId } = request;
-    await this.#assertKnown(roomId);
+    const remote = await this.#remoteFor(roomId);
+    if (remote !== undefined) return remote.memberships.join(remoteRequest(request));
     const admission = await admissionTo(this.#deps, roomId, userId);
     const profile = await this.#deps.accounts.getProfile(userId);
     let predecessor: RoomId | undefined;
@@ -61,7 +65,12 @@ export class Memberships {
   }
 
   /** Leaves a room, rejects an invite, or takes back a knock; who has left already stays so. */
-  async leave({ roomId, userId, reason, content }: OwnMembershipRequest): Promise<EventId> {
+  async leave(request: OwnMembershipRequest): Promise<EventId> {
+    const { roomId, userId, reason, content } = request;
+    const room = await this.#deps.hotRooms.find(roomId);
+    const membership = room?.membership(userId);
+    const remote = membership === 'invite' || membership === 'knock' ? await this.#remoteFor(roomId) : undefined;
+    if (remote !== undefined) return remote.memberships.leave(remoteRequest(request));
     return this.#deps.writer.append(roomId, (room) => {
       if (room.membership(userId) === 'leave') return already(room, userId);
       return decide(room, userId, userId, memberContent('leave', content ?? {}, reason));
@@ -69,8 +78,10 @@ export class Memberships {
   }
 
   /** Asks to be let in. @throws MatrixError 404 for an unknown room, 403 where the room takes no knocks */
-  async knock({ roomId, userId, reason, content }: OwnMembershipRequest): Promise<EventId> {
-    await this.#assertKnown(roomId);
+  async knock(request: OwnMembershipRequest): Promise<EventId> {
+    const { roomId, userId, reason, content } = request;
+    const remote = await this.#remoteFor(roomId);
+    if (remote !== undefined) return remote.memberships.knock(remoteRequest(request));
     const profile = profileContent(await this.#deps.accounts.getProfile(userId));
     return this.#deps.writer.append(roomId, (room) => {
       if (room.membership(userId) === 'knock') return already(room, userId);
@@ -82,6 +93,13 @@ export class Memberships {
   async invite({ roomId, sender, target, reason, content }: MembershipRequest): Promise<EventId> {
     await this.#deps.writer.read(roomId, (room) => assertJoined(room, sender));
     const invitation = await this.invitation(sender, target, reason, content);
+    const { federated, serverName } = this.#deps;
+    if (federated !== undefined && serverNameOf(target) !== serverName) {
+      const invited = await this.#deps.writer.read(roomId, (room) => {
+        return room.membership(target) === 'invite' ? room.entry('m.room.member', target)?.eventId : undefined;
+      });
+      return invited ?? federated.invites.send(roomId, sender, target, invitation);
+    }
     return this.#deps.writer.append(roomId, (room) => {
       if (room.membership(target) === 'invite') {
         assertJoined(room, sender);
@@ -191,8 +209,15 @@ export class Memberships {
     });
   }
 
-  async #assertKnown(roomId: RoomId): Promise<void> {
-    if ((await this.#deps.hotRooms.find(roomId)) === undefined) throw notFound('That room does not appear to exist');
+  /** What helps with a room that nobody of this server is in. @throws MatrixError 404 where nothing can */
+  async #remoteFor(roomId: RoomId): Promise<FederatedRooms | undefined> {
+    const { hotRooms, federated, serverName } = this.#deps;
+    const room = await hotRooms.find(roomId);
+    if (room?.isResident(serverName) === true) return undefined;
+    // A room that was always only ours can be gone back to, if its rules let one.
+    if (room !== undefined && isOursAlone(room, serverName)) return undefined;
+    if (federated === undefined && room === undefined) throw notFound('That room does not appear to exist');
+    return federated;
   }
 }
 
@@ -246,4 +271,16 @@ function authoriser(room: HotRoom, userId: UserId, admission: Admission, wasJoin
   const found = admission.authoriserIn(room);
   if (found === undefined) throw new MatrixError('M_UNABLE_TO_GRANT_JOIN', 'Nobody here may let you in');
   return { join_authorised_via_users_server: found };
+}
+
+/** Whether nobody of another server was ever in the room. */
+function isOursAlone(room: HotRoom, serverName: ServerName): boolean {
+  if (room.committed.stateRoot === 0) return false;
+  for (const [userId] of room.members.entries()) if (serverNameOf(userId) !== serverName) return false;
+  return true;
+}
+
+function remoteRequest({ roomId, userId, reason, content, via }: OwnMembershipRequest) {
+  const full = { ...content, ...(reason === undefined ? {} : { reason }) };
+  return { roomId, userId, content: full, via: via ?? [] };
 }

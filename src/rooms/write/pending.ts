@@ -1,6 +1,8 @@
 import type { Event, Relation } from '../../protocol/event/index.ts';
-import type { UserId } from '../../protocol/ids/index.ts';
+import type { EventId, UserId } from '../../protocol/ids/index.ts';
+import type { StateKey } from '../../protocol/state/index.ts';
 import type { WriteTx } from '../../storage/types.ts';
+import type { StateReference } from '../snapshot.ts';
 import type { Membership, StoredEvent, Unread } from '../store/index.ts';
 import type { Extremity, MemberEntry, RoomFigures, StateEntry } from './hot-room.ts';
 import type { UserNotification } from './unread.ts';
@@ -32,6 +34,30 @@ export interface AppliedRedaction {
   readonly entry: StateEntry | undefined;
 }
 
+/** What is to be done with an event beyond the current state of the room. */
+export interface Placement {
+  /** Refused events are kept, but nobody sees them and the room doesn't go on from them. */
+  readonly refused: 'rejected' | 'soft_failed' | undefined;
+  /** The nid of the event where we have it as an outlier. */
+  readonly outlierNid: number | undefined;
+  /** The state before it, where that isn't the room's state as it is now. */
+  readonly stateBefore: StateAt | undefined;
+  /** What becomes of the room's current state, where that isn't the event's own entry. */
+  readonly stateAfter: StateAt | undefined;
+  /** The extremities after it, where it doesn't simply follow those that there are. */
+  readonly extremitiesAfter: readonly Extremity[] | undefined;
+  /** Predecessors that we don't have. */
+  readonly missing: readonly EventId[];
+  /** A redaction of an event that we don't have yet. */
+  readonly redactsLater: EventId | undefined;
+}
+
+/** A state as a root of the state tree and what is different from it, by state key; undefined: nothing is there. */
+export interface StateAt {
+  readonly root: number;
+  readonly changes: ReadonlyMap<StateKey, StateReference | undefined>;
+}
+
 /** An event that passed and waits for its commit, with the room as it was before and after it. */
 export interface PendingEvent extends Consequences {
   readonly event: Event;
@@ -42,6 +68,8 @@ export interface PendingEvent extends Consequences {
   readonly extremitiesBefore: readonly Extremity[];
   readonly extremitiesAfter: readonly Extremity[];
   readonly figuresAfter: RoomFigures;
+  /** Only of events that came from other servers and don't simply follow what is there. */
+  readonly placement: Placement | undefined;
 }
 
 /** What an event changes beside the timeline. */

@@ -1,4 +1,6 @@
+import { splitStateKey } from '../../protocol/state/index.ts';
 import type { WriteTx } from '../../storage/types.ts';
+import { fillGap, insertGap, placeOutlier } from '../store/graph-rows.ts';
 import {
   advanceRoom,
   advanceRoomState,
@@ -18,9 +20,9 @@ import {
   type StateKeys,
   StoredEvent,
 } from '../store/index.ts';
-import type { StateTree } from '../store/state-tree.ts';
+import type { StateChange, StateTree } from '../store/state-tree.ts';
 import type { HotRoom } from './hot-room.ts';
-import type { Batch, PendingEvent } from './pending.ts';
+import type { Batch, PendingEvent, Placement, StateAt } from './pending.ts';
 
 /** What writing needs beside the transaction. */
 export interface PersistDeps {
@@ -45,9 +47,14 @@ export async function persistBatch(tx: WriteTx, deps: PersistDeps, room: HotRoom
   const stored: StoredEvent[] = [];
   let stateRoot = room.written.stateRoot;
   for (const pending of batch.events) {
-    const event = await persistEvent(tx, deps, room, pending, stateRoot);
+    const { placement } = pending;
+    const before = placement?.stateBefore;
+    const rootBefore = before === undefined ? stateRoot : await writeState(tx, deps, before);
+    const event = await persistEvent(tx, deps, room, pending, rootBefore);
     stored.push(event);
-    if (pending.entry !== undefined) {
+    if (placement?.stateAfter !== undefined) {
+      stateRoot = await writeState(tx, deps, withNid(placement.stateAfter, event));
+    } else if (pending.entry !== undefined) {
       const keyNid = await deps.stateKeys.intern(tx, pending.entry.type, pending.entry.stateKey);
       stateRoot = await deps.stateTree.update(tx, stateRoot, [[keyNid, event.nid]]);
     }
@@ -69,26 +76,30 @@ async function persistEvent(
   stateBefore: number,
 ): Promise<StoredEvent> {
   const { event, transaction } = pending;
-  const position = tx.nextPosition('events');
+  const refused = pending.placement?.refused;
+  const position = refused === undefined ? tx.nextPosition('events') : 0;
   const threadRoot = await threadRootOf(tx, pending);
   const txn = transaction === undefined ? undefined : `${transaction.deviceId}\0${transaction.txnId}`;
-  const nid = await insertEvent(tx, {
+  const row = {
     room_nid: room.roomNid,
     event_id: event.eventId,
-    position,
+    position: refused === undefined ? position : null,
     depth: event.depth,
     type: event.type,
     state_key: event.stateKey ?? null,
     sender: event.sender,
     state_before: stateBefore,
-    rejected: 0,
-    soft_failed: 0,
+    rejected: refused === 'rejected' ? 1 : 0,
+    soft_failed: refused === 'soft_failed' ? 1 : 0,
     redacted_by: null,
     unread: pending.unread,
     thread_root: threadRoot ?? null,
     txn: txn ?? null,
     json: event.json,
-  });
+  };
+  const outlierNid = pending.placement?.outlierNid;
+  const nid = outlierNid ?? (await insertEvent(tx, row));
+  if (outlierNid !== undefined) await placeOutlier(tx, outlierNid, row);
   pending.extremity.nid = nid;
   if (pending.entry !== undefined) pending.entry.nid = nid;
   const stored = new StoredEvent({
@@ -101,10 +112,39 @@ async function persistEvent(
     txn,
     unread: pending.unread,
     threadRoot,
-    isRefused: false,
+    isRefused: refused !== undefined,
+    isRejected: refused === 'rejected',
   });
+  await persistGaps(tx, stored, pending.placement);
   await persistConsequences(tx, deps, pending, stored);
   return stored;
+}
+
+/** Writes a state that is told by its differences from another one, and returns its root. */
+async function writeState(tx: WriteTx, deps: PersistDeps, { root, changes }: StateAt): Promise<number> {
+  const pairs: StateChange[] = [];
+  for (const [key, reference] of changes) {
+    const [type, stateKey] = splitStateKey(key);
+    pairs.push([await deps.stateKeys.intern(tx, type, stateKey), reference?.nid]);
+  }
+  return deps.stateTree.update(tx, root, pairs);
+}
+
+/** The event that was just written is part of the state after it. */
+function withNid(state: StateAt, { nid, event }: StoredEvent): StateAt {
+  const changes = new Map(state.changes);
+  for (const [key, reference] of changes) {
+    if (reference?.eventId === event.eventId) changes.set(key, { eventId: event.eventId, nid });
+  }
+  return { root: state.root, changes };
+}
+
+/** Notes what is missing before the event, and that it is itself no longer missing. */
+async function persistGaps(tx: WriteTx, stored: StoredEvent, placement: Placement | undefined): Promise<void> {
+  if (placement === undefined) return;
+  await fillGap(tx, stored.roomNid, stored.event.eventId);
+  for (const missing of placement.missing) await insertGap(tx, stored.roomNid, missing, stored.nid);
+  if (placement.redactsLater !== undefined) await insertRedaction(tx, placement.redactsLater, stored.nid);
 }
 
 /** A thread's events name its first one; what relates to one of them is in the thread too. Spec: client-server-api/#threading */
@@ -195,7 +235,10 @@ async function persistExtremities(tx: WriteTx, room: HotRoom, first: PendingEven
 async function persistRoom(tx: WriteTx, room: HotRoom, events: readonly PendingEvent[], stateRoot: number) {
   const { rowVersion } = room.written;
   const figures = events.at(-1)?.figuresAfter ?? room.figures;
-  const hasState = events.some(({ entry, redaction }) => entry !== undefined || redaction?.entry !== undefined);
+  const hasState = events.some(
+    ({ entry, redaction, placement }) =>
+      entry !== undefined || redaction?.entry !== undefined || placement?.stateAfter !== undefined,
+  );
   const isOurs = hasState
     ? await advanceRoomState(tx, room.roomNid, rowVersion, {
         ...figures.digest,

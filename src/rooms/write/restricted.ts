@@ -14,8 +14,12 @@ import type { HotRoom } from './hot-room.ts';
 /** Whether the conditions of a restricted room are met, and who of us could vouch for it. */
 export interface Admission {
   readonly isMet: boolean;
+  /** Whether we are in all of the rooms that decide, so that a no is a no. */
+  readonly isKnown: boolean;
   authoriserIn(room: HotRoom): UserId | undefined;
 }
+
+type AdmissionDeps = Pick<WriteDeps, 'database' | 'hotRooms' | 'serverName' | 'writer'>;
 
 /** Rooms that a join rule may name; more are not looked at. */
 const ALLOWED_ROOMS_MAX = 100;
@@ -24,17 +28,20 @@ const ALLOWED_ROOMS_MAX = 100;
  * Evaluates the conditions of a restricted room for a user. For other rooms the answer isn't asked for.
  * Spec: client-server-api/#restricted-rooms
  */
-export async function admissionTo(deps: WriteDeps, roomId: RoomId, userId: UserId): Promise<Admission> {
+export async function admissionTo(deps: AdmissionDeps, roomId: RoomId, userId: UserId): Promise<Admission> {
   const authoriserIn = (room: HotRoom) => findAuthoriser(room, deps.serverName);
   const rule = await deps.writer.read(roomId, (room) => {
     const isNeeded = room.membership(userId) !== 'invite' && !room.isJoined(userId);
     return isNeeded ? room.stateEvent('m.room.join_rules', '')?.content : undefined;
   });
-  if (rule === undefined) return { isMet: false, authoriserIn };
+  if (rule === undefined) return { isMet: false, isKnown: true, authoriserIn };
+  let isKnown = true;
   for (const allowed of allowedRooms(rule)) {
-    if (await isJoined(deps, allowed, userId)) return { isMet: true, authoriserIn };
+    const room = await deps.hotRooms.find(allowed);
+    if (room?.isResident(deps.serverName) !== true) isKnown = false;
+    else if (await isJoined(deps, room, userId)) return { isMet: true, isKnown: true, authoriserIn };
   }
-  return { isMet: false, authoriserIn };
+  return { isMet: false, isKnown, authoriserIn };
 }
 
 function allowedRooms(rule: JsonObject): readonly RoomId[] {
@@ -47,9 +54,7 @@ function allowedRooms(rule: JsonObject): readonly RoomId[] {
   return rooms;
 }
 
-async function isJoined(deps: WriteDeps, roomId: RoomId, userId: UserId): Promise<boolean> {
-  const room = await deps.hotRooms.find(roomId);
-  if (room === undefined) return false;
+async function isJoined(deps: AdmissionDeps, room: HotRoom, userId: UserId): Promise<boolean> {
   const row = await deps.database.read((tx) => findMembership(tx, userId, room.roomNid));
   return row?.membership === 'join';
 }

@@ -103,7 +103,7 @@ export class RoomBatches {
       if (redacted !== undefined) room.state.commit(`${redacted.type}\0${redacted.stateKey}`, redacted);
     }
     const last = batch.events.at(-1);
-    const lastPosition = stored.at(-1)?.position ?? room.committed.lastPosition;
+    const lastPosition = lastOf(stored) ?? room.committed.lastPosition;
     if (last !== undefined) {
       const { figuresAfter: figures, extremitiesAfter: extremities } = last;
       room.committed = { figures, extremities, stateRoot, lastPosition };
@@ -130,7 +130,7 @@ export class RoomBatches {
       const news: MembershipNews = { roomId, roomNid, membership: member.membership, eventNid, position };
       hub.wake([`user:${member.userId}`], news);
     }
-    const position = stored.at(-1)?.position;
+    const position = lastOf(stored);
     if (position === undefined) return;
     if (batch.events.some(({ member }) => member !== undefined)) {
       const moved: StreamNews = { stream: MEMBERS, position };
@@ -139,4 +139,9 @@ export class RoomBatches {
     const news: StreamNews = { stream: 'events', position };
     hub.wake([`room:${roomId}`, 'stream:events'], news);
   }
+}
+
+/** The position of the last event that has one: refused ones have none. */
+function lastOf(stored: readonly StoredEvent[]): number | undefined {
+  return stored.findLast(({ position }) => position !== 0)?.position;
 }

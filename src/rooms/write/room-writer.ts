@@ -1,19 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { checkAuth, selectAuthEvents } from '../../protocol/auth/index.ts';
-import type { SigningKey } from '../../protocol/crypto/index.ts';
+import { addSignature, type SigningKey } from '../../protocol/crypto/index.ts';
 import { badJson, forbidden, tooLarge } from '../../protocol/errors.ts';
-import { BadPduError, buildEvent, type Event, makeEventId, referenceHash } from '../../protocol/event/index.ts';
+import {
+  BadPduError,
+  buildEvent,
+  canonicalJsonFor,
+  Event,
+  type EventDraft,
+  eventSignedText,
+  makeEventId,
+  referenceHash,
+} from '../../protocol/event/index.ts';
 import { type EventId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import type { JsonObject } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { WriteTx } from '../../storage/types.ts';
-import type { StoredEvent } from '../store/index.ts';
+import { type StoredEvent, UNREAD } from '../store/index.ts';
 import { EMPTY_STATE } from '../store/state-tree.ts';
 import { consequencesOf, figuresAfter } from './consequences.ts';
-import { type Extremity, HotRoom, type StateEntry, StateNotLoaded } from './hot-room.ts';
+import { type Extremity, HotRoom, RoomIsHeld, type StateEntry, StateNotLoaded } from './hot-room.ts';
 import type { HotRooms } from './hot-rooms.ts';
-import type { AlsoWrite, ClientTransaction, PendingEvent } from './pending.ts';
+import type { AlsoWrite, ClientTransaction, PendingEvent, Placement } from './pending.ts';
 import type { RoomBatches } from './room-batches.ts';
 import { judgeUnread, type PushRuleSource } from './unread.ts';
 
@@ -65,6 +74,7 @@ export class RoomWriter {
    */
   async append(roomId: RoomId, decide: (room: HotRoom) => Decision, also?: AlsoWrite): Promise<EventId> {
     const { eventId, written } = await this.read(roomId, (room) => {
+      if (room.held !== undefined) throw new RoomIsHeld(room.held);
       const decision = decide(room);
       if ('already' in decision) return { eventId: decision.already, written: room.latestWrite };
       const pending = this.#advance(room, decision);
@@ -81,17 +91,74 @@ export class RoomWriter {
    */
   async read<T>(roomId: RoomId, look: (room: HotRoom) => T): Promise<T> {
     const { hotRooms } = this.#deps;
-    for (let loads = 0; loads <= LOADS_MAX; loads++) {
+    for (let loads = 0; loads <= LOADS_MAX; ) {
       const room = hotRooms.peek(roomId) ?? (await hotRooms.find(roomId));
       if (room === undefined) throw forbidden('You are not in this room');
       try {
         return look(room);
       } catch (error) {
+        if (error instanceof RoomIsHeld) {
+          await error.until;
+          continue;
+        }
         if (!(error instanceof StateNotLoaded)) throw error;
         await hotRooms.decode(error.entries);
+        loads++;
       }
     }
     throw new Error(`the state of ${roomId} could not be loaded`);
+  }
+
+  /**
+   * Puts an event of another server, which was judged on the room as it is in this turn, into the room. Resolves when it is
+   * durable.
+   * @throws StateNotLoaded: call it within `read`
+   */
+  put(
+    room: HotRoom,
+    event: Event,
+    {
+      placement,
+      redacts,
+      also,
+    }: { placement?: Placement | undefined; redacts?: StoredEvent | undefined; also?: AlsoWrite | undefined },
+  ): Promise<void> {
+    const pending =
+      placement?.refused === undefined
+        ? this.#put(room, event, { ...(redacts === undefined ? {} : { redacts }) }, placement)
+        : refusedEvent(room, event, placement);
+    return this.#deps.batches.enqueue(room, pending, also);
+  }
+
+  /** An event of ours that isn't put into its room yet, as for an invite that another server signs too. */
+  async draft(roomId: RoomId, decide: (room: HotRoom) => Proposal): Promise<Event> {
+    return this.read(roomId, (room) => {
+      const proposal = decide(room);
+      const event = this.#build(room.rules, roomId, proposal, room.nextPrevEvents(), authEntriesOf(room, proposal));
+      const verdict = checkAuth(event, room.auth);
+      if (!verdict.allowed) throw forbidden(verdict.reason);
+      return event;
+    });
+  }
+
+  /** An event of another server's user, for that server to complete and sign. @throws StateNotLoaded: call it within `read` */
+  template(room: HotRoom, proposal: Proposal): Event {
+    return this.#build(room.rules, room.roomId, proposal, room.nextPrevEvents(), authEntriesOf(room, proposal));
+  }
+
+  /** Signs an event of ours from another server's template, as to join a room. */
+  build(rules: RoomVersionRules, draft: Omit<EventDraft, 'eventId'>): Event {
+    const { serverName, signingKey } = this.#deps;
+    const ownId = rules.eventIds === 'in-event' ? { eventId: newEventId(serverName) } : {};
+    return buildEvent({ ...draft, ...ownId }, rules, serverName, signingKey);
+  }
+
+  /** The event with our signature beside those it has. */
+  countersign(event: Event): Event {
+    const { serverName, signingKey } = this.#deps;
+    const signature = signingKey.sign(eventSignedText(event.pdu, event.rules));
+    const pdu = addSignature(event.pdu, serverName, signingKey.keyId, signature);
+    return Event.fromJson(event.eventId, canonicalJsonFor(pdu, event.rules), event.rules);
   }
 
   /** A room that doesn't exist yet, with its create event. `roomId`: before room version 12. */
@@ -168,7 +235,12 @@ export class RoomWriter {
   }
 
   /** The event passed: the room goes on from it. */
-  #put(room: HotRoom, event: Event, proposal: Proposal): PendingEvent {
+  #put(
+    room: HotRoom,
+    event: Event,
+    proposal: Pick<Proposal, 'redacts' | 'transaction'>,
+    placement?: Placement,
+  ): PendingEvent {
     const consequences = consequencesOf(room, event, proposal.redacts);
     const { entry, member, redaction } = consequences;
     const verdict = judgeUnread(event, this.#audienceOf(room), this.#deps.pushRules);
@@ -177,7 +249,8 @@ export class RoomWriter {
     const hash = room.rules.eventIds === 'in-event' ? referenceHash(event.pdu, room.rules) : undefined;
     const extremity: Extremity = { eventId: event.eventId, depth: event.depth, nid: 0, hash };
     const prev = new Set(event.prevEvents);
-    room.extremities = [...extremitiesBefore.filter(({ eventId }) => !prev.has(eventId)), extremity];
+    const others = placement?.extremitiesAfter ?? extremitiesBefore.filter(({ eventId }) => !prev.has(eventId));
+    room.extremities = [...others, extremity];
     room.figures = figures;
     if (entry !== undefined) room.state.set(`${entry.type}\0${entry.stateKey}`, entry);
     if (member !== undefined) room.members.set(member.userId, member.entry);
@@ -192,6 +265,7 @@ export class RoomWriter {
       extremitiesAfter: room.extremities,
       figuresAfter: figures,
       transaction: proposal.transaction,
+      placement,
     };
   }
 
@@ -241,6 +315,29 @@ function inEventParts(
   for (const { eventId, event } of auth) {
     if (event !== undefined) referenceHashes.set(eventId, referenceHash(event.pdu, rules));
   }
+  return { eventId: newEventId(serverName), referenceHashes };
+}
+
+function newEventId(serverName: ServerName): EventId {
   const opaque = randomBytes(OPAQUE_ID_BYTES).toString('base64url').replace(/[-_]/g, 'x');
-  return { eventId: makeEventId(opaque, serverName), referenceHashes };
+  return makeEventId(opaque, serverName);
+}
+
+/** An event that nobody sees: nothing follows from it. */
+function refusedEvent(room: HotRoom, event: Event, placement: Placement): PendingEvent {
+  return {
+    entry: undefined,
+    member: undefined,
+    relation: undefined,
+    redaction: undefined,
+    event,
+    transaction: undefined,
+    unread: UNREAD.none,
+    notifications: [],
+    extremity: { eventId: event.eventId, depth: event.depth, nid: 0, hash: undefined },
+    extremitiesBefore: room.extremities,
+    extremitiesAfter: room.extremities,
+    figuresAfter: room.figures,
+    placement,
+  };
 }

@@ -1,0 +1,169 @@
+import type { Event } from '../protocol/event/index.ts';
+import type { ServerName } from '../protocol/ids/index.ts';
+import type { JsonObject } from '../protocol/json/index.ts';
+
+/** An event on its way, with its position in the stream 'events'. */
+export interface OutgoingEvent {
+  readonly position: number;
+  readonly event: Event;
+}
+
+/** What a destination needs of the sender. */
+export interface DestinationPort {
+  /** Sends a transaction; rejects where it was not taken. */
+  transact(destination: ServerName, pdus: readonly JsonObject[], edus: readonly JsonObject[]): Promise<void>;
+  /** The destination's events after a position, as far as they are known to be committed. */
+  catchUp(
+    destination: ServerName,
+    from: number,
+  ): Promise<{ readonly events: readonly OutgoingEvent[]; readonly upTo: number }>;
+  /** The position up to which events were handed to the queues. */
+  handedOut(): number;
+  /** Notes durably that the destination lacks what is after a position, or lacks nothing. */
+  noteBehind(destination: ServerName, from: number | undefined): Promise<void>;
+  /** How long to wait before the next attempt, in milliseconds. */
+  waitMs(destination: ServerName): number;
+}
+
+const PDUS_MAX = 50;
+const EDUS_MAX = 100;
+/** More than this is read from the database when its turn comes. */
+const QUEUE_EVENTS_MAX = 2_000;
+const QUEUE_EDUS_MAX = 2_000;
+const RETRY_MS_MIN = 1_000;
+
+/**
+ * What goes to one server: one transaction at a time, events in order. Where it doesn't keep up or can't be reached, its
+ * place in the stream is kept in the database, and it gets what it lacks from there.
+ */
+export class Destination {
+  readonly #name: ServerName;
+  readonly #port: DestinationPort;
+  #events: OutgoingEvent[] = [];
+  #edus = new Map<string, JsonObject>();
+  #eduCount = 0;
+  /** Undefined while it keeps up. */
+  #behindFrom: number | undefined;
+  #isRunning = false;
+  #isClosed = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** The positions of events in the transaction under way. */
+  #sending: number | undefined;
+
+  constructor(name: ServerName, port: DestinationPort, behindFrom: number | undefined) {
+    this.#name = name;
+    this.#port = port;
+    this.#behindFrom = behindFrom;
+  }
+
+  /** The first position that it may lack, where that isn't kept in the database; undefined: none. */
+  get firstWaiting(): number | undefined {
+    if (this.#behindFrom !== undefined) return undefined;
+    return this.#sending ?? this.#events[0]?.position;
+  }
+
+  add(outgoing: OutgoingEvent): void {
+    // What comes while it is behind is read from the database.
+    if (this.#behindFrom === undefined) this.#events.push(outgoing);
+    if (this.#events.length > QUEUE_EVENTS_MAX && !this.#isRunning) void this.#fallBehind();
+    this.#start();
+  }
+
+  /** Adds an ephemeral event; one with the same key that waits is replaced. */
+  addEdu(key: string | undefined, edu: JsonObject): void {
+    if (this.#edus.size >= QUEUE_EDUS_MAX) return;
+    this.#edus.set(key ?? `\0${this.#eduCount++}`, edu);
+    this.#start();
+  }
+
+  /** The server showed up: no more waiting. */
+  retryNow(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#start();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #start(): void {
+    if (this.#isRunning || this.#isClosed || this.#timer !== undefined) return;
+    this.#isRunning = true;
+    // In a later turn: what comes in this one goes into the same transaction.
+    setImmediate(() => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#isClosed && (await this.#sendSome()));
+      this.#isRunning = false;
+    } catch {
+      this.#isRunning = false;
+      await this.#fallBehind().catch(() => undefined);
+      this.#retryLater();
+    }
+  }
+
+  /** @returns whether there may be more */
+  async #sendSome(): Promise<boolean> {
+    if (this.#behindFrom !== undefined) return this.#sendFromDatabase(this.#behindFrom);
+    if (this.#events.length > QUEUE_EVENTS_MAX) {
+      await this.#fallBehind();
+      return true;
+    }
+    const events = this.#events.slice(0, PDUS_MAX);
+    const [first] = events;
+    if (first === undefined && this.#edus.size === 0) return false;
+    this.#sending = first?.position;
+    await this.#transact(events);
+    this.#events.splice(0, events.length);
+    this.#sending = undefined;
+    return true;
+  }
+
+  async #sendFromDatabase(from: number): Promise<boolean> {
+    const { events, upTo } = await this.#port.catchUp(this.#name, from);
+    for (let start = 0; start < events.length || (start === 0 && this.#edus.size > 0); start += PDUS_MAX) {
+      const part = events.slice(start, start + PDUS_MAX);
+      await this.#transact(part);
+      this.#behindFrom = part.at(-1)?.position ?? this.#behindFrom;
+    }
+    this.#behindFrom = upTo;
+    // In the same turn in which nothing is missing: what comes from now on is queued.
+    if (upTo < this.#port.handedOut()) return true;
+    this.#behindFrom = undefined;
+    await this.#port.noteBehind(this.#name, undefined);
+    return true;
+  }
+
+  async #transact(events: readonly OutgoingEvent[]): Promise<void> {
+    const edus = [...this.#edus].slice(0, EDUS_MAX);
+    await this.#port.transact(
+      this.#name,
+      events.map(({ event }) => event.pdu),
+      edus.map(([, edu]) => edu),
+    );
+    for (const [key, edu] of edus) if (this.#edus.get(key) === edu) this.#edus.delete(key);
+  }
+
+  async #fallBehind(): Promise<void> {
+    this.#behindFrom ??= (this.#sending ?? this.#events[0]?.position ?? this.#port.handedOut() + 1) - 1;
+    this.#events = [];
+    this.#sending = undefined;
+    await this.#port.noteBehind(this.#name, this.#behindFrom);
+  }
+
+  #retryLater(): void {
+    if (this.#isClosed || this.#timer !== undefined) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#start();
+      },
+      Math.max(RETRY_MS_MIN, this.#port.waitMs(this.#name)),
+    );
+    this.#timer.unref();
+  }
+}

@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Federation } from '../federation/index.ts';
+import { parseUserId, type ServerName, serverNameOf } from '../protocol/ids/index.ts';
+import type { JsonObject } from '../protocol/json/index.ts';
+import type { Rooms } from '../rooms/index.ts';
+import type { Database, ReadTx } from '../storage/index.ts';
+import type { Cursors, Hub, Streams } from '../streams/index.ts';
+import { Destination, type DestinationPort, type OutgoingEvent } from './federation-destination.ts';
+import { deleteBehind, listBehind, listOutgoing, type OutgoingRow, putBehind } from './federation-store.ts';
+import { RoomServers } from './room-servers.ts';
+
+export interface FederationSenderDeps {
+  readonly database: Database;
+  readonly streams: Streams;
+  readonly hub: Hub;
+  readonly cursors: Cursors;
+  readonly clock: Clock;
+  readonly federation: Federation;
+  readonly rooms: Pick<Rooms, 'events' | 'stateTree' | 'stateKeys'>;
+  readonly log: { warn(fields: object, message: string): void };
+}
+
+const CONSUMER = 'federation';
+const BATCH_ROWS = 200;
+const CATCH_UP_ROWS = 500;
+const CURSOR_EVERY_MS = 1_000;
+const TRANSACTION_TIMEOUT_MS = 60_000;
+
+/**
+ * Sends what happens in rooms to the other servers in them: follows the stream 'events' and hands each event to the queues
+ * of its destinations. The cursor in the database follows what the destinations have taken.
+ */
+export class FederationSender implements AsyncDisposable, DestinationPort {
+  readonly #deps: FederationSenderDeps;
+  readonly #servers: RoomServers;
+  readonly #destinations = new Map<ServerName, Destination>();
+  readonly #prefix = randomBytes(6).toString('hex');
+  #transactionCount = 0;
+  #position = 0;
+  #written = 0;
+  #isFollowing: Promise<void> | undefined;
+  #isWoken = false;
+  #isClosed = false;
+  #timer: NodeJS.Timeout | undefined;
+  #stopListening: (() => void) | undefined;
+
+  constructor(deps: FederationSenderDeps) {
+    this.#deps = deps;
+    this.#servers = new RoomServers(deps.rooms);
+  }
+
+  /** Goes on from where it was; a first start begins with what comes from now on. */
+  async start(): Promise<void> {
+    const { database, cursors, streams, hub, federation } = this.#deps;
+    const { known, behind } = await database.read(async (tx) => {
+      return { known: await cursors.find(tx, CONSUMER), behind: await listBehind(tx) };
+    });
+    this.#position = known ?? streams.current('events');
+    this.#written = known ?? -1;
+    for (const row of behind) {
+      const destination = new Destination(row.destination, this, row.behind_from);
+      this.#destinations.set(row.destination, destination);
+      destination.retryNow();
+    }
+    federation.backoff.onAlive((server) => this.#destinations.get(server)?.retryNow());
+    this.#stopListening = hub.listen('stream:events', () => this.#wake());
+    this.#timer = setInterval(() => void this.#writeCursor().catch(() => undefined), CURSOR_EVERY_MS);
+    this.#timer.unref();
+    this.#wake();
+  }
+
+  /** Sends an ephemeral event to servers; one with the same key that waits is replaced. */
+  sendEdu(servers: Iterable<ServerName>, type: string, content: JsonObject, key?: string): void {
+    for (const server of servers) {
+      if (server === this.#deps.federation.serverName) continue;
+      this.#destination(server)?.addEdu(key, { edu_type: type, content });
+    }
+  }
+
+  /** The servers in a room as it is now. */
+  serversIn(tx: ReadTx, roomNid: number, stateRoot: number): Promise<ReadonlySet<ServerName>> {
+    return this.#servers.at(tx, roomNid, stateRoot);
+  }
+
+  async transact(destination: ServerName, pdus: readonly JsonObject[], edus: readonly JsonObject[]): Promise<void> {
+    const { federation, clock } = this.#deps;
+    const txnId = `${this.#prefix}${this.#transactionCount++}`;
+    const transaction = {
+      origin: federation.serverName,
+      origin_server_ts: clock.now(),
+      pdus,
+      ...(edus.length === 0 ? {} : { edus }),
+    };
+    await federation.calls.sendTransaction(destination, txnId, transaction, TRANSACTION_TIMEOUT_MS);
+  }
+
+  async catchUp(destination: ServerName, from: number) {
+    const to = this.#position;
+    return this.#deps.database.read(async (tx) => {
+      const rows = await listOutgoing(tx, from, to, CATCH_UP_ROWS);
+      const events: OutgoingEvent[] = [];
+      for (const row of rows) {
+        if (!(await this.#destinationsOf(tx, row)).has(destination)) continue;
+        const outgoing = await this.#load(tx, row);
+        if (outgoing !== undefined) events.push(outgoing);
+      }
+      const last = rows.at(-1)?.position;
+      return { events, upTo: rows.length < CATCH_UP_ROWS ? to : (last ?? to) };
+    });
+  }
+
+  handedOut(): number {
+    return this.#position;
+  }
+
+  async noteBehind(destination: ServerName, from: number | undefined): Promise<void> {
+    const { database, clock } = this.#deps;
+    await database.write('main', async (tx) => {
+      if (from === undefined) await deleteBehind(tx, destination);
+      else await putBehind(tx, { destination, behind_from: from, failing_since_ts: clock.now() });
+    });
+  }
+
+  waitMs(destination: ServerName): number {
+    return this.#deps.federation.backoff.waitMs(destination);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#stopListening?.();
+    clearInterval(this.#timer);
+    for (const destination of this.#destinations.values()) destination.close();
+    await this.#isFollowing;
+    if (this.#timer !== undefined) await this.#writeCursor().catch(() => undefined);
+  }
+
+  #wake(): void {
+    this.#isWoken = true;
+    if (this.#isFollowing !== undefined || this.#isClosed) return;
+    this.#isFollowing = this.#follow()
+      .catch((error: unknown) =>
+        this.#deps.log.warn({ err: error }, 'events could not be handed to their destinations'),
+      )
+      .finally(() => {
+        this.#isFollowing = undefined;
+      });
+  }
+
+  async #follow(): Promise<void> {
+    while (this.#isWoken && !this.#isClosed) {
+      this.#isWoken = false;
+      for (let to = this.#current(); this.#position < to; to = this.#current()) await this.#handOut(to);
+    }
+  }
+
+  #current(): number {
+    return this.#isClosed ? 0 : this.#deps.streams.current('events');
+  }
+
+  async #handOut(to: number): Promise<void> {
+    const found: (readonly [Destination, OutgoingEvent])[] = [];
+    const next = await this.#deps.database.read(async (tx) => {
+      const rows = await listOutgoing(tx, this.#position, to, BATCH_ROWS);
+      for (const row of rows) {
+        const servers = await this.#destinationsOf(tx, row);
+        const outgoing = servers.size === 0 ? undefined : await this.#load(tx, row);
+        if (outgoing === undefined) continue;
+        for (const server of servers) {
+          const destination = this.#destination(server);
+          if (destination !== undefined) found.push([destination, outgoing]);
+        }
+      }
+      return rows.length < BATCH_ROWS ? to : (rows.at(-1)?.position ?? to);
+    });
+    // Together: a destination that catches up reads up to here.
+    this.#position = next;
+    for (const [destination, outgoing] of found) destination.add(outgoing);
+  }
+
+  /** The other servers that an event goes to: those in the room before it, and that of the user whom it is about. */
+  async #destinationsOf(tx: ReadTx, row: OutgoingRow): Promise<ReadonlySet<ServerName>> {
+    const { serverName } = this.#deps.federation;
+    const isOurs = serverNameOf(row.sender) === serverName;
+    if ((!isOurs && row.origin === null) || row.state_before === 0) return NOBODY;
+    const inRoom = await this.#servers.at(tx, row.room_nid, row.state_before);
+    const target = row.type === 'm.room.member' ? parseUserId(row.state_key ?? '') : undefined;
+    if (inRoom.size <= 1 && inRoom.has(serverName) && (target === undefined || serverNameOf(target) === serverName)) {
+      return NOBODY;
+    }
+    const servers = new Set(inRoom);
+    if (target !== undefined) servers.add(serverNameOf(target));
+    servers.delete(serverName);
+    for (const server of servers) if (server === row.origin) servers.delete(server);
+    return servers;
+  }
+
+  async #load(tx: ReadTx, row: OutgoingRow): Promise<OutgoingEvent | undefined> {
+    const [stored] = await this.#deps.rooms.events.byNids(tx, [row.nid]);
+    return stored === undefined || stored.isRefused ? undefined : { position: stored.position, event: stored.event };
+  }
+
+  #destination(server: ServerName): Destination | undefined {
+    const { federation } = this.#deps;
+    if (!federation.policy.isAllowed(server)) return undefined;
+    let destination = this.#destinations.get(server);
+    if (destination === undefined) {
+      destination = new Destination(server, this, undefined);
+      this.#destinations.set(server, destination);
+    }
+    return destination;
+  }
+
+  /** Everything up to here was taken, or is noted elsewhere as missing. */
+  async #writeCursor(): Promise<void> {
+    let done = this.#position;
+    for (const { firstWaiting } of this.#destinations.values()) {
+      if (firstWaiting !== undefined) done = Math.min(done, firstWaiting - 1);
+    }
+    if (done === this.#written) return;
+    await this.#deps.database.write('main', (tx) => this.#deps.cursors.set(tx, CONSUMER, done));
+    this.#written = done;
+  }
+}
+
+const NOBODY: ReadonlySet<ServerName> = new Set();

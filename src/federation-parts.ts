@@ -1,0 +1,103 @@
+/** A part of the composition root: how this server takes part in rooms with others. */
+import type { Accounts } from './accounts/index.ts';
+import type { Clock } from './clock.ts';
+import type { Config } from './config/index.ts';
+import { EphemeralToServers, ephemeralFromServers } from './delivery/federation-ephemeral.ts';
+import { FederationSender, federationDeliveryMigrations } from './delivery/index.ts';
+import { Federation, federationMigrations } from './federation/index.ts';
+import type { Route } from './http/index.ts';
+import type { SigningKey } from './protocol/crypto/index.ts';
+import type { RoomParts } from './room-parts.ts';
+import { serverApiRoutes, TransactionReceiver } from './server-api/index.ts';
+import { type Database, joinMigrations } from './storage/index.ts';
+import { Cursors, type Hub } from './streams/index.ts';
+import type { Logger } from './telemetry/log.ts';
+import { VERSION } from './version.ts';
+
+/** What these parts are built on. */
+export interface FederationPartsDeps extends RoomParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly database: Database;
+  readonly hub: Hub;
+  readonly accounts: Accounts;
+  readonly federation: Federation | undefined;
+}
+
+/** These parts. Disposing of them stops what `startSending` has started. */
+export interface FederationParts extends AsyncDisposable {
+  readonly federation: Federation | undefined;
+  /** The routes of the server-server API. */
+  readonly federationRoutes: readonly Route[];
+  /** Begins to send to other servers. */
+  startSending(): Promise<void>;
+}
+
+export const allFederationMigrations = joinMigrations(federationMigrations, federationDeliveryMigrations);
+
+/** The way to other servers; undefined where the configuration switches it off. */
+export function makeFederation(deps: {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly database: Database;
+  readonly accounts: Accounts;
+  readonly signingKeys: readonly [SigningKey, ...SigningKey[]];
+}): Federation | undefined {
+  if (!deps.config.federation.enabled) return undefined;
+  const { accounts, ...rest } = deps;
+  return new Federation({
+    ...rest,
+    serverName: accounts.serverName,
+    userAgent: `Inglenook/${VERSION}`,
+    random: Math.random,
+  });
+}
+
+/** Makes the parts; nothing is sent before `startSending`. */
+export function makeFederationParts(deps: FederationPartsDeps): FederationParts {
+  const { federation, rooms, accounts, clock, database, streams, hub, logger, receipts, typing } = deps;
+  const { federated } = rooms;
+  if (federation === undefined || federated === undefined) return NO_FEDERATION;
+  const log = logger.child({ part: 'federation' });
+  const sender = new FederationSender({
+    database,
+    streams,
+    hub,
+    cursors: new Cursors(),
+    clock,
+    federation,
+    rooms,
+    log,
+  });
+  const ephemeral = new EphemeralToServers({
+    database,
+    hub,
+    typing,
+    rooms,
+    sender,
+    serverName: accounts.serverName,
+    log,
+  });
+  const edus = ephemeralFromServers({ rooms, receipts, typing });
+  const transactions = new TransactionReceiver(federated, edus, log);
+  return {
+    federation,
+    federationRoutes: serverApiRoutes({ federation, rooms, accounts, transactions, clock }),
+    startSending: async () => {
+      await sender.start();
+      ephemeral.start();
+    },
+    [Symbol.asyncDispose]: async () => {
+      ephemeral[Symbol.dispose]();
+      await sender[Symbol.asyncDispose]();
+      await federation[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const NO_FEDERATION: FederationParts = {
+  federation: undefined,
+  federationRoutes: [],
+  startSending: async () => undefined,
+  [Symbol.asyncDispose]: async () => undefined,
+};

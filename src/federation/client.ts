@@ -1,0 +1,145 @@
+import { isUtf8 } from 'node:buffer';
+import { type SigningKey, signatureOf, signJson } from '../protocol/crypto/index.ts';
+import type { ServerName } from '../protocol/ids/index.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../protocol/json/index.ts';
+import type { Backoff } from './backoff.ts';
+import type { Connections, IncomingAnswer } from './connections.ts';
+import type { Discovery } from './discovery.ts';
+import { RefusedError, UnreachableError } from './errors.ts';
+import type { ServerPolicy } from './policy.ts';
+import { formatXMatrix } from './x-matrix.ts';
+
+export interface FederationClientDeps {
+  readonly serverName: ServerName;
+  readonly signingKey: SigningKey;
+  readonly discovery: Discovery;
+  readonly connections: Connections;
+  readonly backoff: Backoff;
+  readonly policy: ServerPolicy;
+  readonly requestTimeoutMs: number;
+}
+
+/** A request to another server. */
+export interface FederationRequest {
+  readonly destination: ServerName;
+  readonly method: 'GET' | 'PUT' | 'POST';
+  /** Percent-encoded, from `/_matrix/…` on, with the query. */
+  readonly path: string;
+  readonly content?: JsonObject | undefined;
+  readonly timeoutMs?: number;
+  readonly bodyBytesMax?: number;
+  /** Nobody waits for it: it isn't even tried while the server is left in peace. */
+  readonly isBackground?: boolean;
+  /** Signed unless it is false: keys are asked for without a signature. */
+  readonly isSigned?: boolean;
+}
+
+const BODY_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Sends signed requests to other servers. Spec: server-server-api/#request-authentication */
+export class FederationClient {
+  readonly #deps: FederationClientDeps;
+
+  constructor(deps: FederationClientDeps) {
+    this.#deps = deps;
+  }
+
+  get serverName(): ServerName {
+    return this.#deps.serverName;
+  }
+
+  /**
+   * Sends a request; resolves with the JSON of a 200.
+   * @throws UnreachableError, RefusedError, MatrixError 403 for a server that we don't talk to
+   */
+  async request(request: FederationRequest): Promise<JsonObject> {
+    const { destination } = request;
+    const { status, body } = await this.send(request);
+    const json = parseAnswer(body);
+    if (status !== 200) throw new RefusedError(destination, status, json);
+    if (!isJsonObject(json)) throw new UnreachableError(destination, 'the answer is not a JSON object');
+    return json;
+  }
+
+  /** As `request`, with the answer as it came, whatever its status. */
+  async send(request: FederationRequest): Promise<IncomingAnswer> {
+    const { destination, isBackground = false } = request;
+    const { backoff, policy, serverName } = this.#deps;
+    policy.assertAllowed(destination);
+    if (destination === serverName) throw new UnreachableError(destination, 'that is this server');
+    if (isBackground && backoff.waitMs(destination) > 0)
+      throw new UnreachableError(destination, 'left in peace for now');
+    try {
+      const answer = await this.#tryTargets(request);
+      // A proxy answers for a server that is down.
+      if (answer.status === 502 || answer.status === 503 || answer.status === 504) backoff.noteFailure(destination);
+      else backoff.noteAlive(destination);
+      return answer;
+    } catch (error) {
+      backoff.noteFailure(destination);
+      this.#deps.discovery.forget(destination);
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new UnreachableError(destination, reason, error);
+    }
+  }
+
+  async #tryTargets(request: FederationRequest): Promise<IncomingAnswer> {
+    const { destination, content, method, path } = request;
+    const { discovery, connections, requestTimeoutMs } = this.#deps;
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (request.isSigned !== false) headers.authorization = this.#authorization(request);
+    if (content !== undefined) headers['content-type'] = 'application/json';
+    const outgoing = {
+      method,
+      path,
+      headers,
+      body: content === undefined ? undefined : JSON.stringify(content),
+      timeoutMs: request.timeoutMs ?? requestTimeoutMs,
+      bodyBytesMax: request.bodyBytesMax ?? BODY_BYTES_MAX,
+    };
+    let failure: unknown;
+    for (const target of await discovery.find(destination)) {
+      try {
+        return await connections.request(target, outgoing);
+      } catch (error) {
+        failure = error;
+        // Only what never reached the other side may be tried elsewhere.
+        if (!isConnectError(error)) break;
+      }
+    }
+    throw failure;
+  }
+
+  #authorization({ destination, method, path, content }: FederationRequest): string {
+    const { serverName, signingKey } = this.#deps;
+    const signed = signJson(
+      { method, uri: path, origin: serverName, destination, ...(content === undefined ? {} : { content }) },
+      serverName,
+      signingKey,
+    );
+    const signature = signatureOf(signed, serverName, signingKey.keyId) ?? '';
+    return formatXMatrix(serverName, destination, signingKey.keyId, signature);
+  }
+}
+
+const CONNECT_ERRORS: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+function isConnectError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && CONNECT_ERRORS.has(error.code);
+}
+
+function parseAnswer(body: Buffer): JsonValue | undefined {
+  if (!isUtf8(body)) return undefined;
+  try {
+    return parseJson(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,8 @@
+/** Federation: the way to other servers and back. What the servers say to each other is in rooms, delivery and server-api. */
+export type { Backoff } from './backoff.ts';
+export type { FederationCalls, JoinedRoom, MembershipTemplate, StateIds } from './calls.ts';
+export { RefusedError, toClientError, UnreachableError } from './errors.ts';
+export type { EventSignatures } from './event-signatures.ts';
+export { Federation, type FederationDeps } from './federation.ts';
+export type { ServerPolicy } from './policy.ts';
+export { federationMigrations } from './tables.ts';

@@ -1,0 +1,47 @@
+import type { Clock } from '../../clock.ts';
+import type { EventSignatures, FederationCalls } from '../../federation/index.ts';
+import type { RoomId, ServerName } from '../../protocol/ids/index.ts';
+import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
+import type { Database } from '../../storage/index.ts';
+import type { Hub } from '../../streams/index.ts';
+import type { EventReader, StateKeys } from '../store/index.ts';
+import type { StateTree } from '../store/state-tree.ts';
+import type { AccountSource, InvitePolicy } from '../write/deps.ts';
+import type { HotRooms } from '../write/hot-rooms.ts';
+import type { RoomWriter } from '../write/room-writer.ts';
+
+/** What is worth a line in the log. */
+export interface ReceiveLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** What of federation the rooms use. */
+export interface RoomFederation {
+  readonly calls: FederationCalls;
+  readonly signatures: EventSignatures;
+}
+
+/** What those who take events from other servers share. */
+export interface ReceiveDeps {
+  readonly database: Database;
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly serverName: ServerName;
+  readonly accounts: AccountSource;
+  readonly invitePolicy: InvitePolicy;
+  readonly hotRooms: HotRooms;
+  readonly writer: RoomWriter;
+  readonly reader: EventReader;
+  readonly stateTree: StateTree;
+  readonly stateKeys: StateKeys;
+  readonly federation: RoomFederation;
+  readonly log: ReceiveLog;
+}
+
+/** A room as far as its events need it. */
+export interface RoomFacts {
+  readonly roomId: RoomId;
+  readonly roomNid: number;
+  readonly rules: RoomVersionRules;
+}

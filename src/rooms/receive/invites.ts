@@ -1,0 +1,163 @@
+import { RefusedError, toClientError } from '../../federation/index.ts';
+import { badJson, forbidden, invalidParam, MatrixError, notFound } from '../../protocol/errors.ts';
+import { BadPduError, type Event, parsePdu, strippedState } from '../../protocol/event/index.ts';
+import {
+  type EventId,
+  parseUserId,
+  type RoomId,
+  type ServerName,
+  serverNameOf,
+  type UserId,
+} from '../../protocol/ids/index.ts';
+import { isJsonObject, type JsonObject, parseJson, readString } from '../../protocol/json/index.ts';
+import { roomVersionRules } from '../../protocol/room-versions/index.ts';
+import { assertJoined } from '../write/checks.ts';
+import type { HotRoom } from '../write/hot-room.ts';
+import type { ReceiveDeps } from './deps.ts';
+import type { OutOfBand } from './out-of-band.ts';
+import { verifyAll } from './outliers.ts';
+import type { Receiver } from './receiver.ts';
+
+/** An invite that came from another server. */
+export interface IncomingInvite {
+  readonly origin: ServerName;
+  readonly roomId: RoomId;
+  readonly eventId: EventId;
+  readonly roomVersion: string;
+  readonly event: JsonObject;
+  readonly roomState: readonly JsonObject[];
+}
+
+/** What an invite tells of the room. Spec: client-server-api/#stripped-state */
+const SHOWN_TYPES = [
+  'm.room.create',
+  'm.room.name',
+  'm.room.avatar',
+  'm.room.topic',
+  'm.room.join_rules',
+  'm.room.canonical_alias',
+  'm.room.encryption',
+];
+const SHOWN_MAX = 100;
+
+/** Invites between servers. Spec: server-server-api/#inviting-to-a-room */
+export class Invites {
+  readonly #deps: ReceiveDeps;
+  readonly #receiver: Receiver;
+  readonly #outOfBand: OutOfBand;
+
+  constructor(deps: ReceiveDeps, receiver: Receiver, outOfBand: OutOfBand) {
+    this.#deps = deps;
+    this.#receiver = receiver;
+    this.#outOfBand = outOfBand;
+  }
+
+  /** Invites a user of another server, which signs the invite before it counts. @throws MatrixError 403, 502 */
+  async send(roomId: RoomId, sender: UserId, target: UserId, content: JsonObject): Promise<EventId> {
+    const { writer, federation } = this.#deps;
+    const server = serverNameOf(target);
+    let shown: readonly Event[] = [];
+    const event = await writer.draft(roomId, (room) => {
+      assertJoined(room, sender);
+      shown = shownState(room, sender);
+      return { type: 'm.room.member', sender, stateKey: target, content };
+    });
+    const answer = await federation.calls
+      .invite(server, roomId, event.eventId, {
+        event: pduOf(event),
+        room_version: event.rules.id,
+        invite_room_state: shown.map(pduOf),
+      })
+      .catch((error: unknown) => {
+        if (error instanceof RefusedError && error.status === 403)
+          throw forbidden(error.reason ?? 'The invite was refused');
+        throw toClientError(error);
+      });
+    const [signed] = await verifyAll(this.#deps, [parsePdu(answer, event.rules)]);
+    if (signed === undefined || signed.eventId !== event.eventId) {
+      throw new MatrixError('M_UNKNOWN', `${server} answered with another event`, { status: 502 });
+    }
+    await this.#receiver.receiveOne(signed, { origin: this.#deps.serverName, relay: false });
+    if (!(await this.#receiver.isAccepted(signed.eventId)))
+      throw forbidden('The room changed: the invite is no longer allowed');
+    return signed.eventId;
+  }
+
+  /** What of a room is shown to those who are invited or knock, in stripped form. */
+  shownTo(roomId: RoomId): Promise<readonly JsonObject[]> {
+    return this.#deps.writer.read(roomId, (room) => shownState(room, undefined).map(strippedState));
+  }
+
+  /** Takes an invite of one of our users; resolves with the event, signed by us too. @throws MatrixError 400, 403, 404 */
+  async receive(invite: IncomingInvite): Promise<JsonObject> {
+    const { origin, roomId, eventId } = invite;
+    const { hotRooms, serverName, accounts, invitePolicy, writer } = this.#deps;
+    const rules = roomVersionRules(invite.roomVersion);
+    if (rules === undefined) {
+      throw new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', 'The room has a version that is not known here', {
+        fields: { room_version: invite.roomVersion },
+      });
+    }
+    const event = parseOrRefuse(() => parsePdu(invite.event, rules));
+    const target = parseUserId(event.stateKey ?? '');
+    if (event.roomId !== roomId || event.eventId !== eventId)
+      throw invalidParam('The event is not the one that the path names');
+    if (
+      event.type !== 'm.room.member' ||
+      readString(event.content, 'membership') !== 'invite' ||
+      target === undefined
+    ) {
+      throw invalidParam('The event is not an invite');
+    }
+    if (serverNameOf(target) !== serverName) throw invalidParam('The invited user is not of this server');
+    if (serverNameOf(event.sender) !== origin) throw invalidParam('The sender is not of your server');
+    const [verified] = await verifyAll(this.#deps, [event]);
+    if (verified === undefined) throw invalidParam('The signature is not valid');
+    if ((await accounts.getProfile(target)) === undefined) throw notFound('There is no such user');
+    if (await invitePolicy.blocksInvites(target, event.sender)) {
+      throw new MatrixError('M_INVITE_BLOCKED', 'This user does not accept invites');
+    }
+    const signed = writer.countersign(verified);
+    const room = await hotRooms.find(roomId);
+    // In a room that we are in, the invite comes like any other event.
+    if (room?.isResident(serverName) !== true) {
+      const events = invite.roomState
+        .slice(0, SHOWN_MAX)
+        .map(strip)
+        .filter((one) => one !== undefined);
+      await this.#outOfBand.put(rules, signed, 'invite', { key: 'invite_room_state', events });
+    }
+    return pduOf(signed);
+  }
+}
+
+function shownState(room: HotRoom, sender: UserId | undefined): readonly Event[] {
+  const member = sender === undefined ? [] : [['m.room.member', sender] as const];
+  const keys = [...SHOWN_TYPES.map((type) => [type, ''] as const), ...member];
+  return keys.flatMap(([type, stateKey]) => room.stateEvent(type, stateKey) ?? []);
+}
+
+/** The stripped form of an event that came stripped, or whole. */
+function strip(event: JsonObject): JsonObject | undefined {
+  const type = readString(event, 'type');
+  const sender = readString(event, 'sender');
+  const stateKey = readString(event, 'state_key');
+  const { content } = event;
+  if (type === undefined || sender === undefined || stateKey === undefined || !isJsonObject(content)) return undefined;
+  return { content, sender, state_key: stateKey, type };
+}
+
+function parseOrRefuse(parse: () => Event): Event {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof BadPduError) throw badJson(error.message);
+    throw error;
+  }
+}
+
+function pduOf(event: Event): JsonObject {
+  const value = parseJson(event.json);
+  if (!isJsonObject(value)) throw new Error('an event is an object');
+  return value;
+}

@@ -1,0 +1,123 @@
+import type { Event } from '../../protocol/event/index.ts';
+import { PREV_EVENTS_MAX } from '../../protocol/event/index.ts';
+import type { EventId, ServerName } from '../../protocol/ids/index.ts';
+import type { JsonObject } from '../../protocol/json/index.ts';
+import { type StateKey, stateKeyOf } from '../../protocol/state/index.ts';
+import type { StateReference } from '../snapshot.ts';
+import { nidsOf } from '../store/graph-rows.ts';
+import { EMPTY_STATE } from '../store/state-tree.ts';
+import type { Extremity } from '../write/hot-room.ts';
+import type { StateAt } from '../write/pending.ts';
+import type { ReceiveDeps, RoomFacts } from './deps.ts';
+import { keepOutliers, tryParse, verifyAll } from './outliers.ts';
+
+/** Of a gap, so many events are asked for at once, and so often. */
+const ASKED_MAX = 100;
+const ROUNDS_MAX = 20;
+/** More missing events of a state than this are fetched with the whole state. */
+const SINGLE_EVENTS_MAX = 30;
+
+/** Fetches events that we lack from other servers. What can't be had is not there: nothing here rejects for that. */
+export class MissingEvents {
+  readonly #deps: ReceiveDeps;
+
+  constructor(deps: ReceiveDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether all these events have their place in the room. */
+  async hasAll(room: RoomFacts, eventIds: readonly EventId[]): Promise<boolean> {
+    return (await this.#lacking(room, eventIds)).length === 0;
+  }
+
+  /** The auth chain of an event as another server tells it, not checked yet. */
+  async authChain(server: ServerName, event: Event): Promise<readonly JsonObject[]> {
+    return (await this.#try(() => this.#deps.federation.calls.eventAuth(server, event.roomId, event.eventId))) ?? [];
+  }
+
+  /** The events between what we have and `event`, as far as the server gives them, oldest first. Their signatures are valid. */
+  async between(
+    room: RoomFacts,
+    event: Event,
+    server: ServerName,
+    extremities: readonly Extremity[],
+  ): Promise<readonly Event[]> {
+    const earliest = extremities.slice(0, PREV_EVENTS_MAX).map(({ eventId }) => eventId);
+    const minDepth = Math.min(event.depth, ...extremities.map(({ depth }) => depth));
+    const found = new Map<EventId, Event>();
+    let latest: readonly EventId[] = [event.eventId];
+    for (let round = 0; round < ROUNDS_MAX && latest.length > 0; round++) {
+      const asked = { earliest, latest, limit: ASKED_MAX, minDepth };
+      const pdus = await this.#try(() => this.#deps.federation.calls.missingEvents(server, room.roomId, asked));
+      const parsed = (pdus ?? []).flatMap((pdu) => tryParse(room, pdu) ?? []);
+      const fresh = parsed.filter(({ eventId }) => !found.has(eventId) && eventId !== event.eventId);
+      const good = await verifyAll(this.#deps, fresh);
+      if (good.length === 0) break;
+      for (const one of good) found.set(one.eventId, one);
+      latest = await this.#withGaps(room, found);
+    }
+    return [...found.values()].sort((a, b) => a.depth - b.depth || a.originServerTs - b.originServerTs);
+  }
+
+  /** The state before an event as another server claims it, made of events that we checked and keep. */
+  async claimedState(
+    room: RoomFacts,
+    event: Event,
+    server: ServerName,
+  ): Promise<{ readonly state: StateAt } | undefined> {
+    const { calls } = this.#deps.federation;
+    const ids = await this.#try(() => calls.stateIds(server, room.roomId, event.eventId));
+    if (ids === undefined || ids.pduIds.length === 0) return undefined;
+    const wanted = [...ids.pduIds, ...ids.authChainIds];
+    const known = await this.#deps.database.read((tx) => nidsOf(tx, wanted));
+    const missing = wanted.filter((id) => !known.has(id));
+    let pdus: readonly JsonObject[] = [];
+    if (missing.length > SINGLE_EVENTS_MAX) {
+      const whole = await this.#try(() => calls.state(server, room.roomId, event.eventId));
+      pdus = [...(whole?.state ?? []), ...(whole?.authChain ?? [])];
+    } else {
+      const fetched = await Promise.all(missing.map((id) => this.#try(() => calls.event(server, id))));
+      pdus = fetched.filter((pdu) => pdu !== undefined);
+    }
+    await keepOutliers(this.#deps, room, pdus);
+    return { state: await this.#stateOf(room, ids.pduIds) };
+  }
+
+  async #stateOf(room: RoomFacts, eventIds: readonly EventId[]): Promise<StateAt> {
+    const { database, reader } = this.#deps;
+    const changes = new Map<StateKey, StateReference | undefined>();
+    for (const { event, nid, isRejected, roomNid } of await database.read((tx) => reader.byIds(tx, eventIds))) {
+      if (isRejected || roomNid !== room.roomNid || event.stateKey === undefined) continue;
+      changes.set(stateKeyOf(event.type, event.stateKey), { eventId: event.eventId, nid });
+    }
+    return { root: EMPTY_STATE, changes };
+  }
+
+  /** Those of the events with predecessors that we neither have nor have found. */
+  async #withGaps(room: RoomFacts, found: ReadonlyMap<EventId, Event>): Promise<readonly EventId[]> {
+    const prev = [...found.values()].flatMap((event) => event.prevEvents).filter((id) => !found.has(id));
+    const lacking = new Set(await this.#lacking(room, [...new Set(prev)]));
+    if (lacking.size === 0) return [];
+    return [...found.values()]
+      .filter((event) => event.prevEvents.some((id) => lacking.has(id)))
+      .slice(0, PREV_EVENTS_MAX)
+      .map(({ eventId }) => eventId);
+  }
+
+  async #lacking(room: RoomFacts, eventIds: readonly EventId[]): Promise<readonly EventId[]> {
+    const stored = await this.#deps.database.read((tx) => this.#deps.reader.byIds(tx, eventIds));
+    const placed = new Set(
+      stored.filter((one) => one.isPlaced && one.roomNid === room.roomNid).map((one) => one.event.eventId),
+    );
+    return eventIds.filter((id) => !placed.has(id));
+  }
+
+  async #try<T>(call: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      this.#deps.log.info({ err: error }, 'another server could not give what is missing');
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import { canonicalJsonFor, Event } from '../../protocol/event/index.ts';
+import { parseUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
+import { type JsonObject, readString } from '../../protocol/json/index.ts';
+import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
+import type { WriteTx } from '../../storage/index.ts';
+import type { MembershipNews, StreamNews } from '../news.ts';
+import { nidsOf, placeOutlier } from '../store/graph-rows.ts';
+import { findMembership, findRoom, insertEvent, insertRoom, type Membership, putMembership } from '../store/index.ts';
+import { EMPTY_DIGEST } from '../write/digest.ts';
+import type { HotRoom } from '../write/hot-room.ts';
+import type { ReceiveDeps } from './deps.ts';
+import { outlierRow } from './outliers.ts';
+
+/** Memberships of our users in rooms that we aren't in: invites, knocks, and their end. */
+export class OutOfBand {
+  readonly #deps: Pick<ReceiveDeps, 'database' | 'hub' | 'clock' | 'serverName' | 'hotRooms'>;
+
+  constructor(deps: Pick<ReceiveDeps, 'database' | 'hub' | 'clock' | 'serverName' | 'hotRooms'>) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Takes a member event of one of our users. `strippedState`: what the user is shown of the room.
+   * Resolves when it is durable.
+   */
+  async put(
+    rules: RoomVersionRules,
+    event: Event,
+    membership: Membership,
+    strippedState:
+      | { readonly key: 'invite_room_state' | 'knock_room_state'; readonly events: readonly JsonObject[] }
+      | undefined,
+  ): Promise<void> {
+    const { database, hotRooms, hub } = this.#deps;
+    const userId = parseUserId(event.stateKey ?? '');
+    if (userId === undefined) throw new Error('a member event is about a user');
+    const shown =
+      strippedState === undefined ? event : withUnsigned(event, { [strippedState.key]: strippedState.events });
+    const written = await database.write('main', (tx) => this.#write(tx, rules, shown, userId, membership));
+    const hot = hotRooms.peek(event.roomId);
+    if (hot !== undefined) hotRooms.drop(hot);
+    const news: MembershipNews = { roomId: event.roomId, membership, ...written };
+    hub.wake([`user:${userId}`], news);
+    const stream: StreamNews = { stream: 'events', position: written.position };
+    hub.wake(['stream:events', `room:${event.roomId}`], stream);
+  }
+
+  /** An event in a room that we aren't in: an invite may be taken back, a knock refused. All else is nothing to us. */
+  async receive(room: HotRoom, event: Event, origin: ServerName): Promise<void> {
+    const userId = parseUserId(event.stateKey ?? '');
+    if (event.type !== 'm.room.member' || userId === undefined) return;
+    if (serverNameOf(userId) !== this.#deps.serverName) return;
+    const membership = readString(event.content, 'membership');
+    if (membership !== 'leave' && membership !== 'ban') return;
+    const row = await this.#deps.database.read((tx) => findMembership(tx, userId, room.roomNid));
+    if (row?.membership !== 'invite' && row?.membership !== 'knock') return;
+    // Who invited may take it back; a knock is answered by anybody in the room, whose server speaks for them.
+    if (row.membership === 'invite' && serverNameOf(row.sender) !== origin && serverNameOf(event.sender) !== origin)
+      return;
+    await this.put(room.rules, event, membership, undefined);
+  }
+
+  async #write(tx: WriteTx, rules: RoomVersionRules, event: Event, userId: UserId, membership: Membership) {
+    const roomNid = await ensureRoom(tx, event.roomId, rules, this.#deps.clock.now());
+    const position = tx.nextPosition('events');
+    const facts = { roomId: event.roomId, roomNid, rules };
+    const row = { ...outlierRow(facts, event, false), position };
+    const known = (await nidsOf(tx, [event.eventId])).get(event.eventId);
+    if (known !== undefined) await placeOutlier(tx, known, row);
+    const nid = known ?? (await insertEvent(tx, row));
+    await putMembership(tx, {
+      user_id: userId,
+      room_nid: roomNid,
+      membership,
+      event_nid: nid,
+      position,
+      sender: event.sender,
+      forgotten: 0,
+      display_name: readString(event.content, 'displayname') ?? null,
+      avatar_url: readString(event.content, 'avatar_url') ?? null,
+    });
+    return { roomNid, eventNid: nid, position };
+  }
+}
+
+/** The room's nid; a row without any state is made where we don't know the room. */
+export async function ensureRoom(tx: WriteTx, roomId: RoomId, rules: RoomVersionRules, nowTs: number): Promise<number> {
+  const room = await findRoom(tx, roomId);
+  if (room !== undefined) return room.room_nid;
+  return insertRoom(tx, {
+    ...EMPTY_DIGEST,
+    room_id: roomId,
+    version: rules.id,
+    state_root: 0,
+    row_version: 0,
+    joined_count: 0,
+    invited_count: 0,
+    is_public: 0,
+    created_ts: nowTs,
+  });
+}
+
+function withUnsigned(event: Event, unsigned: JsonObject): Event {
+  const json = canonicalJsonFor({ ...event.pdu, unsigned }, event.rules);
+  return Event.fromJson(event.eventId, json, event.rules);
+}

@@ -1,0 +1,214 @@
+import { forbidden, notFound } from '../../protocol/errors.ts';
+import { type Event, redactEvent } from '../../protocol/event/index.ts';
+import type { EventId, RoomId, ServerName } from '../../protocol/ids/index.ts';
+import { parseUserId, serverNameOf } from '../../protocol/ids/index.ts';
+import { readString } from '../../protocol/json/index.ts';
+import type { ReadTx } from '../../storage/index.ts';
+import type { StateReader } from '../read/state-reader.ts';
+import type { StoredEvent } from '../store/index.ts';
+import type { ReceiveDeps } from './deps.ts';
+import { impliedCreate } from './outliers.ts';
+import type { ServeMemberships } from './serve-memberships.ts';
+
+/** Events as JSON texts. */
+export interface ServedState {
+  readonly state: readonly string[];
+  readonly authChain: readonly string[];
+}
+
+const AUTH_CHAIN_EVENTS_MAX = 200_000;
+const WALK_EVENTS_MAX = 5_000;
+
+/** Gives other servers what they ask for of the rooms they are in. Spec: server-server-api/#retrieving-events and the like */
+export class ServeHistory {
+  readonly #deps: ReceiveDeps;
+  readonly #states: StateReader;
+  readonly #memberships: ServeMemberships;
+
+  constructor(deps: ReceiveDeps, states: StateReader, memberships: ServeMemberships) {
+    this.#deps = deps;
+    this.#states = states;
+    this.#memberships = memberships;
+  }
+
+  /** The state before an event with its auth chain. `isVisible` false: for those who are just coming in. */
+  async stateBefore(roomId: RoomId, eventId: EventId): Promise<ServedState & { readonly events: readonly Event[] }> {
+    return this.#deps.database.read(async (tx) => {
+      const stored = await this.#placed(tx, roomId, eventId);
+      const state = (await this.#states.allEvents(tx, stored.stateBefore)).map((one) => one.event);
+      const chain = await this.#authChain(tx, [stored.event, ...state]);
+      return { events: state, state: state.map((event) => event.json), authChain: chain.map((event) => event.json) };
+    });
+  }
+
+  /** As `stateBefore`, for a server in the room, by ids. @throws MatrixError 403, 404 */
+  async stateIds(origin: ServerName, roomId: RoomId, eventId: EventId) {
+    await this.#assertInRoom(origin, roomId);
+    return this.#deps.database.read(async (tx) => {
+      const stored = await this.#placed(tx, roomId, eventId);
+      const state = (await this.#states.allEvents(tx, stored.stateBefore)).map((one) => one.event);
+      const chain = await this.#authChain(tx, state);
+      return { pduIds: state.map((event) => event.eventId), authChainIds: chain.map((event) => event.eventId) };
+    });
+  }
+
+  /** @throws MatrixError 403, 404 */
+  async state(origin: ServerName, roomId: RoomId, eventId: EventId): Promise<ServedState> {
+    await this.#assertInRoom(origin, roomId);
+    return this.stateBefore(roomId, eventId);
+  }
+
+  /** One event, redacted where the server may not see it. @throws MatrixError 403, 404 */
+  async event(origin: ServerName, eventId: EventId): Promise<string> {
+    const [stored] = await this.#deps.database.read((tx) => this.#deps.reader.byIds(tx, [eventId]));
+    if (stored === undefined || stored.isRejected) throw notFound('There is no such event');
+    await this.#assertInRoom(origin, stored.event.roomId);
+    const [event] = await this.#deps.database.read((tx) => this.#seenBy(tx, origin, [stored]));
+    if (event === undefined) throw notFound('There is no such event');
+    return event.json;
+  }
+
+  /** The auth chain of an event. @throws MatrixError 403, 404 */
+  async eventAuth(origin: ServerName, roomId: RoomId, eventId: EventId): Promise<readonly string[]> {
+    await this.#assertInRoom(origin, roomId);
+    return this.#deps.database.read(async (tx) => {
+      const [stored] = await this.#deps.reader.byIds(tx, [eventId]);
+      if (stored === undefined || stored.event.roomId !== roomId) throw notFound('There is no such event in this room');
+      return (await this.#authChain(tx, [stored.event])).map((event) => event.json);
+    });
+  }
+
+  /** Events and their predecessors, newest first. @throws MatrixError 403, 404 */
+  async backfill(
+    origin: ServerName,
+    roomId: RoomId,
+    from: readonly EventId[],
+    limit: number,
+  ): Promise<readonly string[]> {
+    await this.#assertInRoom(origin, roomId);
+    return this.#deps.database.read(async (tx) => {
+      const found = await this.#walkBack(tx, roomId, from, limit, new Set());
+      return (await this.#seenBy(tx, origin, found)).map((event) => event.json);
+    });
+  }
+
+  /** The events between two points of the graph, oldest first. @throws MatrixError 403, 404 */
+  async missingEvents(
+    origin: ServerName,
+    roomId: RoomId,
+    asked: {
+      readonly earliest: readonly EventId[];
+      readonly latest: readonly EventId[];
+      readonly limit: number;
+      readonly minDepth: number;
+    },
+  ): Promise<readonly string[]> {
+    await this.#assertInRoom(origin, roomId);
+    return this.#deps.database.read(async (tx) => {
+      const latest = await this.#deps.reader.byIds(tx, asked.latest);
+      const start = latest
+        .filter((stored) => stored.event.roomId === roomId)
+        .flatMap((stored) => stored.event.prevEvents);
+      const stop = new Set([...asked.earliest, ...asked.latest]);
+      const found = await this.#walkBack(tx, roomId, start, asked.limit, stop, asked.minDepth);
+      return (await this.#seenBy(tx, origin, found.toReversed())).map((event) => event.json);
+    });
+  }
+
+  async #assertInRoom(origin: ServerName, roomId: RoomId): Promise<void> {
+    await this.#memberships.assertServed(roomId, origin);
+    const room = await this.#deps.hotRooms.find(roomId);
+    if (room?.isResident(origin) !== true) throw forbidden('Your server is not in this room');
+  }
+
+  async #placed(tx: ReadTx, roomId: RoomId, eventId: EventId): Promise<StoredEvent> {
+    const [stored] = await this.#deps.reader.byIds(tx, [eventId]);
+    if (stored === undefined || stored.event.roomId !== roomId || !stored.isPlaced || stored.isRejected) {
+      throw notFound('There is no such event in this room');
+    }
+    return stored;
+  }
+
+  async #authChain(tx: ReadTx, starts: readonly Event[]): Promise<readonly Event[]> {
+    const chain = new Map<EventId, Event>();
+    let open = idsBehind(starts, chain);
+    while (open.length > 0 && chain.size < AUTH_CHAIN_EVENTS_MAX) {
+      const events = (await this.#deps.reader.byIds(tx, open)).map((stored) => stored.event);
+      for (const event of events) chain.set(event.eventId, event);
+      open = idsBehind(events, chain);
+    }
+    return [...chain.values()];
+  }
+
+  /** Breadth first against time: the deepest are taken first. */
+  async #walkBack(
+    tx: ReadTx,
+    roomId: RoomId,
+    from: readonly EventId[],
+    limit: number,
+    stop: ReadonlySet<EventId>,
+    minDepth = 0,
+  ): Promise<readonly StoredEvent[]> {
+    const seen = new Set(stop);
+    const found: StoredEvent[] = [];
+    let open: StoredEvent[] = [];
+    let ids = from.filter((id) => !seen.has(id));
+    for (let step = 0; step < WALK_EVENTS_MAX && found.length < limit; step++) {
+      for (const id of ids) seen.add(id);
+      for (const stored of await this.#deps.reader.byIds(tx, ids)) {
+        const { event } = stored;
+        if (event.roomId === roomId && stored.isPlaced && !stored.isRejected && event.depth >= minDepth)
+          open.push(stored);
+      }
+      open = open.toSorted((a, b) => b.event.depth - a.event.depth);
+      const next = open.shift();
+      if (next === undefined) break;
+      if (!next.isRefused) found.push(next);
+      ids = next.event.prevEvents.filter((id) => !seen.has(id));
+    }
+    return found;
+  }
+
+  /**
+   * The events as a server may see them: redacted where the history visibility keeps them from all of its users.
+   * Spec: server-server-api/#backfilling-and-retrieving-missing-events, client-server-api/#room-history-visibility
+   */
+  async #seenBy(tx: ReadTx, origin: ServerName, events: readonly StoredEvent[]): Promise<readonly Event[]> {
+    const visibilities = await this.#states.historyVisibilities(
+      tx,
+      new Set(events.map((stored) => stored.stateBefore)),
+    );
+    const byRoot = new Map<number, boolean>();
+    const seen: Event[] = [];
+    for (const stored of events) {
+      const visibility = visibilities.get(stored.stateBefore) ?? 'shared';
+      let isSeen = visibility === 'world_readable' || visibility === 'shared' || stored.event.isState;
+      if (!isSeen) {
+        const known = byRoot.get(stored.stateBefore);
+        isSeen = known ?? (await this.#hasMember(tx, stored.stateBefore, origin, visibility === 'invited'));
+        byRoot.set(stored.stateBefore, isSeen);
+      }
+      seen.push(isSeen ? stored.event : redactEvent(stored.event));
+    }
+    return seen;
+  }
+
+  async #hasMember(tx: ReadTx, root: number, server: ServerName, countInvites: boolean): Promise<boolean> {
+    for (const { event } of await this.#states.allEvents(tx, root)) {
+      const userId = event.type === 'm.room.member' ? parseUserId(event.stateKey ?? '') : undefined;
+      if (userId === undefined || serverNameOf(userId) !== server) continue;
+      const membership = readString(event.content, 'membership');
+      if (membership === 'join' || (countInvites && membership === 'invite')) return true;
+    }
+    return false;
+  }
+}
+
+/** The auth events of events, as far as they aren't there. */
+function idsBehind(events: readonly Event[], there: ReadonlyMap<EventId, Event>): readonly EventId[] {
+  const ids = new Set<EventId>();
+  for (const event of events) {
+    for (const id of [...event.authEvents, ...impliedCreate(event)]) if (!there.has(id)) ids.add(id);
+  }
+  return [...ids];
+}

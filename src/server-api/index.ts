@@ -1,0 +1,52 @@
+/** Every route of the server-server API, file by file. */
+import type { Accounts } from '../accounts/index.ts';
+import type { Clock } from '../clock.ts';
+import type { Federation } from '../federation/index.ts';
+import type { Route } from '../http/index.ts';
+import type { Rooms } from '../rooms/index.ts';
+import { eventsRoutes } from './events.ts';
+import { invitesRoutes } from './invites.ts';
+import { joinsRoutes } from './joins.ts';
+import { keysServerRoutes } from './keys.ts';
+import { knocksRoutes } from './knocks.ts';
+import { leavingRoutes } from './leaving.ts';
+import { publicRoomsRoutes } from './public_rooms.ts';
+import { queryRoutes } from './query.ts';
+import type { TransactionReceiver } from './transaction-receiver.ts';
+import { transactionsRoutes } from './transactions.ts';
+import { versionRoutes } from './version.ts';
+
+export { type EduHandler, TransactionReceiver } from './transaction-receiver.ts';
+
+/** What the server-server API is made of. */
+export interface ServerApiParts {
+  readonly federation: Federation;
+  readonly rooms: Rooms;
+  readonly accounts: Accounts;
+  readonly transactions: TransactionReceiver;
+  readonly clock: Clock;
+}
+
+/** The routes of the server-server API; none where this server doesn't federate. */
+export function serverApiRoutes({
+  federation,
+  rooms,
+  accounts,
+  transactions,
+  clock,
+}: ServerApiParts): readonly Route[] {
+  const { federated } = rooms;
+  if (federated === undefined) return [];
+  return [
+    ...eventsRoutes({ federated, serverName: accounts.serverName, clock }),
+    ...invitesRoutes({ federated }),
+    ...joinsRoutes({ federated }),
+    ...keysServerRoutes({ federation }),
+    ...knocksRoutes({ federated }),
+    ...leavingRoutes({ federated }),
+    ...publicRoomsRoutes({ reads: rooms.reads }),
+    ...queryRoutes({ rooms, accounts }),
+    ...transactionsRoutes({ transactions }),
+    ...versionRoutes(),
+  ];
+}
