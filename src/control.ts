@@ -8,6 +8,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { Accounts } from './accounts/index.ts';
+import type { Media } from './media/index.ts';
 import { MatrixError } from './protocol/errors.ts';
 import { makeUserId, parseUserId, type UserId } from './protocol/ids/index.ts';
 
@@ -15,10 +16,17 @@ const controlRequest = z.discriminatedUnion('do', [
   z.object({ do: z.literal('user.create'), name: z.string(), password: z.string(), admin: z.boolean() }),
   z.object({ do: z.literal('user.set-password'), name: z.string(), password: z.string(), logOut: z.boolean() }),
   z.object({ do: z.literal('user.list') }),
+  z.object({ do: z.literal('media.verify'), mend: z.boolean() }),
 ]);
 
 /** What a command asks for. */
 export type ControlRequest = z.infer<typeof controlRequest>;
+
+/** The domains that commands work on. */
+export interface ControlledParts {
+  readonly accounts: Accounts;
+  readonly media: Media;
+}
 
 /** One line of output a string. */
 export type ControlAnswer = { readonly lines: readonly string[] } | { readonly error: string };
@@ -35,16 +43,17 @@ export function controlSocket(dataFolder: string): string | undefined {
 }
 
 /** Does what a command asks for. Refusals are answers; anything else throws. */
-export async function control(accounts: Accounts, wish: ControlRequest): Promise<ControlAnswer> {
+export async function control(parts: ControlledParts, wish: ControlRequest): Promise<ControlAnswer> {
   try {
-    return { lines: await perform(accounts, wish) };
+    return { lines: await perform(parts, wish) };
   } catch (error) {
     if (error instanceof MatrixError) return { error: error.message };
     throw error;
   }
 }
 
-async function perform(accounts: Accounts, wish: ControlRequest): Promise<readonly string[]> {
+async function perform({ accounts, media }: ControlledParts, wish: ControlRequest): Promise<readonly string[]> {
+  if (wish.do === 'media.verify') return verifyMedia(media, wish.mend);
   if (wish.do === 'user.list') return listUsers(accounts);
   if (wish.do === 'user.create') {
     const account = { username: wish.name, password: wish.password, isAdmin: wish.admin };
@@ -66,6 +75,18 @@ async function existingUser(accounts: Accounts, name: string): Promise<UserId> {
   return userId;
 }
 
+async function verifyMedia(media: Media, mend: boolean): Promise<readonly string[]> {
+  const report = await media.verify(mend);
+  const { orphanFiles, orphanRows, lost } = report;
+  return [
+    ...orphanFiles.map((sha256) => `file without a row: ${sha256}`),
+    ...orphanRows.map((sha256) => `row that nothing refers to: ${sha256}`),
+    ...lost.map((mxc) => `file lost: ${mxc}`),
+    `${report.fileCount} files, ${report.rowCount} rows; ${orphanFiles.length + orphanRows.length} orphans, ` +
+      `${lost.length} lost, ${report.thumbnailCount} thumbnails to make again${mend ? '; mended' : ''}.`,
+  ];
+}
+
 async function listUsers(accounts: Accounts): Promise<readonly string[]> {
   const lines: string[] = [];
   let after = '';
@@ -82,10 +103,10 @@ async function listUsers(accounts: Accounts): Promise<readonly string[]> {
 }
 
 /** Opens the socket. Disposing of it closes and removes it. */
-export async function startControl(socket: string, accounts: Accounts): Promise<AsyncDisposable> {
+export async function startControl(socket: string, parts: ControlledParts): Promise<AsyncDisposable> {
   // Only one server can have the database, so what lies here is left over from one that was killed.
   await unlink(socket).catch(() => undefined);
-  const server = createServer((incoming, response) => void serve(accounts, incoming, response));
+  const server = createServer((incoming, response) => void serve(parts, incoming, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(socket, resolve);
   });
@@ -99,10 +120,10 @@ export async function startControl(socket: string, accounts: Accounts): Promise<
   };
 }
 
-async function serve(accounts: Accounts, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(parts: ControlledParts, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
     if (Number(incoming.headers['content-length'] ?? BODY_BYTES_MAX + 1) > BODY_BYTES_MAX) throw new Error('too large');
-    const answer = await control(accounts, controlRequest.parse(JSON.parse(await text(incoming))));
+    const answer = await control(parts, controlRequest.parse(JSON.parse(await text(incoming))));
     response.end(JSON.stringify(answer));
   } catch (error) {
     response.statusCode = 500;

@@ -10,12 +10,7 @@ import type { Config } from './config/index.ts';
 import { controlSocket, startControl } from './control.ts';
 import { devicesMigrations, devicesStreams } from './devices/index.ts';
 import { databaseConfigOf, rateLimitsOf } from './homeserver-options.ts';
-import {
-  allFederationMigrations,
-  type FederationParts,
-  makeFederation,
-  makeFederationParts,
-} from './federation-parts.ts';
+import { makeMailer } from './email/index.ts';
 import {
   type BoundAddress,
   createRemoteOf,
@@ -30,9 +25,10 @@ import { Jobs, job, jobsMigrations } from './jobs/index.ts';
 import { Media, mediaMigrations } from './media/index.ts';
 import { makeRoomParts, type RoomParts } from './room-parts.ts';
 import { eventsStream, receiptsStream, roomsMigrations } from './rooms/index.ts';
+import { signJson } from './protocol/crypto/index.ts';
 import { readOrMakeSigningKeys } from './signing-key-file.ts';
 import { joinMigrations, openDatabase } from './storage/index.ts';
-import { Hub, streamsMigrations } from './streams/index.ts';
+import { Cursors, Hub, streamsMigrations } from './streams/index.ts';
 import { createLogger, type Logger } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { lazyWeb } from './web-fallback.ts';
@@ -56,7 +52,7 @@ export interface Homeserver extends AsyncDisposable {
 }
 
 /** The parts below HTTP: what commands of the CLI work on when no server runs. */
-export interface Domains extends RoomParts, ClientParts, FederationParts {
+export interface Domains extends RoomParts, ClientParts {
   readonly accounts: Accounts;
   readonly media: Media;
   /** Checks that the database answers. */
@@ -82,7 +78,6 @@ const MIGRATIONS = joinMigrations(
   mediaMigrations,
   roomsMigrations,
   clientMigrations,
-  allFederationMigrations,
 );
 
 const EXPIRED_EVERY_MS = 3_600_000;
@@ -97,12 +92,10 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
   const domains = parts.use(await openDomainsWith(common));
   parts.use(await domains.startJobs());
   await domains.startFollowing();
-  await domains.startSending();
 
   const { accounts } = domains;
   const routes: readonly Route[] = [
     ...clientApiRoutes({ ...domains, config }),
-    ...domains.federationRoutes,
     ...adminRegisterRoutes({ accounts }),
     ...healthRoutes({ check: () => domains.checkHealth() }),
     ...metricsRoutes({ metrics }),
@@ -111,7 +104,6 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
   const pipeline = new Pipeline({
     routes,
     authenticator: accounts.authenticator,
-    federationAuthenticator: domains.federation?.verifier,
     rateLimits,
     remoteOf,
     logger: logger.child({ part: 'http' }),
@@ -138,7 +130,7 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
 
   const socket = controlSocket(config.server.data_folder);
   if (socket === undefined) logger.warn('the path of the data folder is too long for the control socket');
-  else parts.use(await startControl(socket, accounts));
+  else parts.use(await startControl(socket, domains));
 
   const running = parts.move();
   return {
@@ -165,8 +157,8 @@ function commonParts(config: Config, deps: HomeserverDeps): Common {
 async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUserIsAdmin }: Common): Promise<Domains> {
   await using parts = new AsyncDisposableStack();
   mkdirSync(config.server.data_folder, { recursive: true, mode: 0o700 });
-  const signingKeys = readOrMakeSigningKeys(config.server.signing_key_file);
-  const [signingKey] = signingKeys;
+  const [signingKey] = readOrMakeSigningKeys(config.server.signing_key_file);
+  if (signingKey === undefined) throw new Error(`no key in ${config.server.signing_key_file}`);
 
   const database = parts.use(
     await openDatabase(databaseConfigOf(config), MIGRATIONS, {
@@ -185,6 +177,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
       clock,
       rateLimits,
       config,
+      mailer: makeMailer(config.email),
       firstLocalUserIsAdmin,
       onError: (error) => logger.error({ err: error, part: 'accounts' }, 'background work failed'),
     }),
@@ -206,13 +199,13 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
       clock,
       serverName: accounts.serverName,
       config: config.media,
+      sign: (record) => signJson(record, accounts.serverName, signingKey),
       onError: (error) => logger.error({ err: error, part: 'media' }, 'background work failed'),
     }),
   );
 
   const log = logger.child({ part: 'devices' });
-  const federation = makeFederation({ config, clock, database, accounts, signingKeys });
-  const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey, federation, log });
+  const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey, log });
   parts.use(roomParts.typing);
   jobs.declare(
     job({
@@ -227,17 +220,18 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     makeClientParts({ config, clock, logger, database, hub, jobs, accounts, rateLimits, ...roomParts }),
   );
 
-  const federationParts = parts.use(
-    makeFederationParts({ clock, logger, database, hub, accounts, ...roomParts, federation }),
-  );
-
   const opened = parts.move();
   return {
     accounts,
     media,
     ...roomParts,
     ...clientParts,
-    ...federationParts,
+    startFollowing: async () => {
+      const { streams } = roomParts;
+      const consumersLog = logger.child({ part: 'consumers' });
+      media.startFollowing({ database, streams, hub, cursors: new Cursors(), log: consumersLog });
+      await clientParts.startFollowing();
+    },
     checkHealth: () => accounts.users.isEmpty(),
     startJobs: () => jobs.start(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

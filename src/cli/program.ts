@@ -112,6 +112,14 @@ function program(): Command {
     .option(...CONFIG_OPTION)
     .action(async (options: ConfigOption) => (await import('./user.ts')).listUsers(options));
 
+  const media = root.command('media').description('look after files, whether the server runs or not');
+  media
+    .command('verify')
+    .description('find files without rows and rows without files, and set it right')
+    .option('--dry-run', 'only say what is wrong')
+    .option(...CONFIG_OPTION)
+    .action(async (options: ConfigOption & { dryRun?: boolean }) => (await import('./media.ts')).verifyMedia(options));
+
   root
     .command('generate-key')
     .description('make a signing key')

@@ -48,7 +48,7 @@ async function run(configFile: string | undefined, wish: ControlRequest): Promis
   async function performHere(): Promise<ControlAnswer> {
     await using domains = await openDomains(config, { logger: silentLogger });
     // Awaited here: the domains close when this function returns.
-    return await control(domains.accounts, wish);
+    return await control(domains, wish);
   }
 }
 

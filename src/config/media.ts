@@ -90,6 +90,28 @@ export const mediaSection = z
       })
       .prefault({})
       .meta({ description: 'Previews of links.' }),
+    tidy: z
+      .strictObject({
+        redacted: z.boolean().prefault(true).meta({
+          description:
+            'Whether a file goes when the last event that refers to it is redacted. Files of encrypted rooms stay: what refers to them is encrypted too.',
+        }),
+        redacted_delay: durationMs()
+          .prefault('24h')
+          .meta({ description: 'How long after the redaction it goes; until then an administrator can still see it.' }),
+        local_retention: durationMs({ minMs: 3_600_000 })
+          .optional()
+          .meta({ description: 'Files of our users that nobody asked for so long go. Default: never.' }),
+        remote_retention: durationMs({ minMs: 3_600_000 })
+          .optional()
+          .prefault('90d')
+          .meta({ description: "Copies of other servers' files that nobody asked for so long go." }),
+        remote_cache_max: sizeBytes()
+          .prefault('10G')
+          .meta({ description: "What copies of other servers' files may take; the least recently used go first." }),
+      })
+      .prefault({})
+      .meta({ description: 'What goes, so that the disk does not only grow.' }),
   })
   .prefault({})
   .meta({ description: 'Files, thumbnails and link previews.' });

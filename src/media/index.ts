@@ -7,10 +7,10 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config/index.ts';
 import type { Reply } from '../http/result.ts';
 import { type Jobs, job } from '../jobs/index.ts';
-import { MatrixError, notFound } from '../protocol/errors.ts';
+import { forbidden, MatrixError, notFound } from '../protocol/errors.ts';
 import type { ServerName } from '../protocol/ids/index.ts';
 import type { Database, WriteTx } from '../storage/index.ts';
-import type { Hub } from '../streams/index.ts';
+import type { ConsumerDeps, Hub } from '../streams/index.ts';
 import { Blobs } from './blobs/blobs.ts';
 import { LocalBlobs } from './blobs/local-blobs.ts';
 import { Staging } from './blobs/staging.ts';
@@ -19,14 +19,23 @@ import { type FindOptions, Library, type RemoteMedia } from './library.ts';
 import type { Preview, Previews, PreviewsDeps } from './previews/previews.ts';
 import { type MediaRules, rulesOf } from './rules.ts';
 import { serve } from './serve.ts';
+import { findMedia } from './store/media-rows.ts';
+import { listDeletions } from './store/reference-rows.ts';
+import { markMedia } from './store/tidy-rows.ts';
 import { PictureProcesses } from './thumbnails/picture-processes.ts';
 import type { ThumbnailWish } from './thumbnails/plan.ts';
 import { Thumbnails } from './thumbnails/thumbnails.ts';
+import { Deletions, type SignRecord } from './tidy/deletions.ts';
+import { References } from './tidy/references.ts';
+import { Retention } from './tidy/retention.ts';
+import { type VerifyReport, verifyMedia } from './tidy/verify.ts';
 import { Uploads } from './uploads.ts';
 
 export type { FindOptions, RemoteMedia } from './library.ts';
 export type { MediaItem } from './media-item.ts';
 export { mediaMigrations } from './store/migrations.ts';
+export type { SignRecord } from './tidy/deletions.ts';
+export type { VerifyReport } from './tidy/verify.ts';
 export type { Upload } from './uploads.ts';
 
 export interface MediaOptions {
@@ -36,6 +45,8 @@ export interface MediaOptions {
   readonly clock: Clock;
   readonly serverName: ServerName;
   readonly config: Config['media'];
+  /** Signs the records of what was deleted. */
+  readonly sign: SignRecord;
   /** Gets files of other servers; undefined while there is no federation. */
   readonly remote?: RemoteMedia;
   /** What goes wrong where nobody waits for it. */
@@ -61,6 +72,8 @@ export interface ThumbnailDownload extends Omit<Download, 'fileName'> {
   readonly wish: ThumbnailWish;
 }
 
+/** Retention is a matter of days. */
+const TIDY_EVERY_MS = 3_600_000;
 const THUMBNAIL_JOB = 'media.make_thumbnails';
 
 /** The face of this domain. */
@@ -69,7 +82,10 @@ export class Media implements AsyncDisposable {
   readonly rules: MediaRules;
   readonly uploads: Uploads;
   readonly library: Library;
+  readonly #database: Database;
   readonly #blobs: Blobs;
+  readonly #deletions: Deletions;
+  readonly #references: References;
   readonly #processes: PictureProcesses;
   readonly #thumbnails: Thumbnails;
   readonly #previewsDeps: PreviewsDeps;
@@ -88,7 +104,35 @@ export class Media implements AsyncDisposable {
     const { database, hub, jobs, clock, serverName, config, remote, onError } = options;
     this.serverName = serverName;
     this.rules = rulesOf(config);
+    this.#database = database;
     this.#blobs = blobs;
+    this.#deletions = new Deletions({ database, jobs, clock, blobs, sign: options.sign });
+    const { tidy } = config;
+    this.#references = new References({
+      database,
+      jobs,
+      clock,
+      serverName,
+      deletions: this.#deletions,
+      delayMs: tidy.redacted ? tidy.redacted_delay : undefined,
+    });
+    const retention = new Retention({
+      database,
+      clock,
+      serverName,
+      deletions: this.#deletions,
+      localMs: tidy.local_retention,
+      remoteMs: tidy.remote_retention,
+      remoteBytesMax: tidy.remote_cache_max,
+    });
+    jobs.declare(
+      job({
+        name: 'media.tidy',
+        payload: z.object({}),
+        everyMs: TIDY_EVERY_MS,
+        handle: (_, { signal }) => retention.run(signal),
+      }),
+    );
     const { pixels_max: pixelsMax, timeout: timeoutMs, processes_max } = config.thumbnails;
     const processesMax = processes_max ?? Math.max(1, availableParallelism() - 1);
     this.#processes = new PictureProcesses({ processesMax, timeoutMs });
@@ -139,6 +183,45 @@ export class Media implements AsyncDisposable {
     return (await this.#previews).get(url);
   }
 
+  /** Begins to follow the events, to know which files are referred to. */
+  startFollowing(consumers: ConsumerDeps): void {
+    this.#references.start(consumers);
+  }
+
+  /** Deletes a file with all that hangs on it. Throws `M_NOT_FOUND` where there is none. */
+  async delete(origin: ServerName, mediaId: string, reason: string): Promise<void> {
+    const row = await this.#database.read((tx) => findMedia(tx, origin, mediaId));
+    if (row === undefined) throw notFound('No such file');
+    await this.#deletions.delete([row], reason);
+  }
+
+  /** Hides a file from everybody, or shows it again. A protected one is not hidden. Throws `M_NOT_FOUND`. */
+  async setQuarantined(origin: ServerName, mediaId: string, isQuarantined: boolean): Promise<void> {
+    const row = await this.#database.read((tx) => findMedia(tx, origin, mediaId));
+    if (row?.is_protected === 1 && isQuarantined) throw forbidden('The file is protected');
+    await this.#mark(origin, mediaId, { is_quarantined: isQuarantined ? 1 : 0 });
+  }
+
+  /** Protects a file from quarantine and from being tidied away, or no more. Throws `M_NOT_FOUND`. */
+  setProtected(origin: ServerName, mediaId: string, isProtected: boolean): Promise<void> {
+    return this.#mark(origin, mediaId, { is_protected: isProtected ? 1 : 0 });
+  }
+
+  /** The signed records of a file's deletion, as JSON. */
+  deletionsOf(mediaId: string): Promise<readonly string[]> {
+    return this.#database.read((tx) => listDeletions(tx, mediaId));
+  }
+
+  /** Looks for files without rows and rows without files; `mend` sets it right. */
+  verify(mend: boolean): Promise<VerifyReport> {
+    return verifyMedia({ database: this.#database, blobs: this.#blobs, deletions: this.#deletions }, mend);
+  }
+
+  async #mark(origin: string, mediaId: string, marks: Parameters<typeof markMedia>[3]): Promise<void> {
+    const isThere = await this.#database.write('main', (tx) => markMedia(tx, origin, mediaId, marks));
+    if (!isThere) throw notFound('No such file');
+  }
+
   async #makeThumbnails(mediaId: string): Promise<void> {
     try {
       await this.#thumbnails.makeAll(await this.library.get(this.serverName, mediaId));
@@ -149,6 +232,7 @@ export class Media implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#references[Symbol.asyncDispose]();
     await (await this.#previews)?.[Symbol.asyncDispose]();
     await this.#processes[Symbol.asyncDispose]();
     await this.library[Symbol.asyncDispose]();

@@ -122,6 +122,25 @@ export class Blobs implements AsyncDisposable {
     }
   }
 
+  /** Every file of every store. */
+  async *listFiles(): AsyncIterable<string> {
+    for (const store of this.#deps.stores) for await (const { sha256 } of store.list()) yield sha256;
+  }
+
+  /** The size of a file where its row says that it is; undefined where it isn't. */
+  async sizeOf(sha256: string): Promise<number | undefined> {
+    return (await this.#storeOf(sha256))?.sizeOf(sha256);
+  }
+
+  /** Whether a file has no row, and isn't just being placed. `mend` deletes it then. */
+  isOrphan(sha256: string, mend: boolean): Promise<boolean> {
+    return this.#locks.run(sha256, async () => {
+      if ((await this.#deps.database.read((tx) => findBlob(tx, sha256))) !== undefined) return false;
+      if (mend) await this.#mend(sha256);
+      return true;
+    });
+  }
+
   /** Deletes a file that has no row, wherever it is. */
   async #mend(sha256: string): Promise<void> {
     const { database, stores } = this.#deps;

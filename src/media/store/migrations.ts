@@ -7,6 +7,7 @@ export const mediaMigrations: Migrations = {
   '0400_media_init': { up: createMedia },
   '0401_media_thumbnails': { up: createThumbnails },
   '0402_media_previews': { up: createPreviews },
+  '0403_media_tidy': { up: createTidy },
 };
 
 async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
@@ -86,4 +87,23 @@ async function createPreviews({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('expires_ts', 'integer', (c) => c.notNull())
     .execute();
   await schema.createIndex('media_url_previews_by_expiry').on('media_url_previews').column('expires_ts').execute();
+}
+
+async function createTidy({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('media_references')
+    .addColumn('media_id', 'text', (c) => c.notNull())
+    .addColumn('event_id', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('media_references_pk', ['media_id', 'event_id'])
+    .modifyEnd(clustered)
+    .execute();
+  await schema.createIndex('media_references_by_event').on('media_references').column('event_id').execute();
+  await schema
+    .createTable('media_deletions')
+    .addColumn('deletion_nid', 'integer', idColumn)
+    .addColumn('media_id', 'text', (c) => c.notNull())
+    .addColumn('json', 'text', (c) => c.notNull())
+    .addColumn('deleted_ts', 'integer', (c) => c.notNull())
+    .execute();
+  await schema.createIndex('media_deletions_by_media').on('media_deletions').column('media_id').execute();
 }

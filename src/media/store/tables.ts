@@ -83,6 +83,20 @@ export interface MediaUrlPreviewsTable {
   expires_ts: number;
 }
 
+/** Which events refer to which of our own files. */
+export interface MediaReferencesTable {
+  media_id: string;
+  event_id: string;
+}
+
+/** Signed records of what was deleted. */
+export interface MediaDeletionsTable {
+  deletion_nid: Generated<number>;
+  media_id: string;
+  json: string;
+  deleted_ts: number;
+}
+
 declare module '../../storage/tables.ts' {
   interface Tables {
     media: MediaTable;
@@ -91,5 +105,7 @@ declare module '../../storage/tables.ts' {
     media_pictures: MediaPicturesTable;
     media_thumbnails: MediaThumbnailsTable;
     media_url_previews: MediaUrlPreviewsTable;
+    media_references: MediaReferencesTable;
+    media_deletions: MediaDeletionsTable;
   }
 }

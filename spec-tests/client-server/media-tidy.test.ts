@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { TestServer } from '../../src/testing/test-server.ts';
+import type { TestUser } from '../../src/testing/test-user.ts';
+
+const MAIN = path.join(import.meta.dirname, '../../src/main.ts');
+
+/** The last line of `media verify`; while the server runs it is asked. */
+async function verify(hs: TestServer, ...options: string[]): Promise<string> {
+  const config = path.join(hs.folder, 'config.yaml');
+  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, 'media', 'verify', '-c', config, ...options]);
+  return stdout.trim().split('\n').at(-1) ?? '';
+}
+
+async function files(hs: TestServer): Promise<readonly string[]> {
+  const entries = await readdir(path.join(hs.folder, 'media/files'), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+}
+
+async function upload(hs: TestServer, user: TestUser, body: Buffer): Promise<string> {
+  const token = user.accessToken;
+  const answer = await hs.request('POST', '/_matrix/media/v3/upload', { token, body });
+  assert.equal(answer.status, 200);
+  return answer.body.content_uri;
+}
+
+const download = (user: TestUser, mxc: string) =>
+  user.request('GET', `/_matrix/client/v1/media/download/${mxc.slice('mxc://'.length)}`);
+
+async function until(what: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!(await what())) {
+    if (performance.now() > deadline) throw new Error('it did not happen');
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+describe('redaction', () => {
+  it('deletes a file with its thumbnails when the last event that refers to it is redacted', async () => {
+    await using hs = await TestServer.start({ config: { media: { tidy: { redacted_delay: '100ms' } } } });
+    const alice = await hs.register('alice');
+    const room = (await alice.request('POST', '/_matrix/client/v3/createRoom', {})).body.room_id;
+    const photo = await sharp({ create: { width: 500, height: 400, channels: 3, background: '#222' } })
+      .jpeg()
+      .toBuffer();
+    const [mxc, other, avatar] = [
+      await upload(hs, alice, photo),
+      await upload(hs, alice, randomBytes(100)),
+      await upload(hs, alice, randomBytes(100)),
+    ];
+    const thumbnail = `/_matrix/client/v1/media/thumbnail/${mxc.slice(6)}?width=96&height=96`;
+    assert.equal((await alice.request('GET', thumbnail)).status, 200);
+    await alice.request('PUT', `/_matrix/client/v3/profile/${alice.userId}/avatar_url`, { avatar_url: avatar });
+    const send = async (txn: string, url: string): Promise<string> => {
+      const content = { msgtype: 'm.image', body: 'x', url };
+      const target = `/_matrix/client/v3/rooms/${room}/send/m.room.message/${txn}`;
+      return (await alice.request('PUT', target, content)).body.event_id;
+    };
+    const redact = async (eventId: string): Promise<void> => {
+      const target = `/_matrix/client/v3/rooms/${room}/redact/${encodeURIComponent(eventId)}/r${eventId.slice(1, 9)}`;
+      assert.equal((await alice.request('PUT', target, {})).status, 200);
+    };
+    const [first, second, third, fourth] = [
+      await send('1', mxc),
+      await send('2', mxc),
+      await send('3', other),
+      await send('4', avatar),
+    ];
+    await redact(first);
+    await redact(fourth);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.equal((await download(alice, mxc)).status, 200, 'another event refers to it');
+    assert.equal((await download(alice, avatar)).status, 200, 'it is an avatar');
+    const before = (await files(hs)).length;
+    await redact(second);
+    await until(async () => (await download(alice, mxc)).status === 404);
+    await until(async () => (await files(hs)).length === before - 2);
+    assert.equal((await download(alice, other)).status, 200);
+    assert.match(await verify(hs), / 0 orphans, 0 lost/);
+    assert.notEqual(third, '');
+  });
+
+  it('leaves a file that somebody else has uploaded too', async () => {
+    await using hs = await TestServer.start({ config: { media: { tidy: { redacted_delay: '50ms' } } } });
+    const [alice, bob] = [await hs.register('alice'), await hs.register('bob')];
+    const bytes = randomBytes(1000);
+    const [hers, his] = [await upload(hs, alice, bytes), await upload(hs, bob, bytes)];
+    const room = (await alice.request('POST', '/_matrix/client/v3/createRoom', {})).body.room_id;
+    const sent = await alice.request('PUT', `/_matrix/client/v3/rooms/${room}/send/m.room.message/1`, { url: hers });
+    await alice.request('PUT', `/_matrix/client/v3/rooms/${room}/redact/${sent.body.event_id}/2`, {});
+    await until(async () => (await download(alice, hers)).status === 404);
+    assert.ok((await download(bob, his)).bytes.equals(bytes));
+  });
+});
+
+describe('media verify', () => {
+  it('finds and mends what has no counterpart, while the server runs and when it does not', async () => {
+    await using hs = await TestServer.start();
+    const alice = await hs.register('alice');
+    const whole = await upload(hs, alice, randomBytes(1000));
+    const lost = await upload(hs, alice, randomBytes(1000));
+    assert.match(await verify(hs), /^2 files, 2 rows; 0 orphans, 0 lost/);
+    const lostBytes = (await download(alice, lost)).bytes;
+    const lostHash = createHash('sha256').update(lostBytes).digest('hex');
+    await rm(path.join(hs.folder, 'media/files', lostHash.slice(0, 2), lostHash));
+    const orphan = createHash('sha256').update('orphan').digest('hex');
+    await mkdir(path.join(hs.folder, 'media/files', orphan.slice(0, 2)), { recursive: true });
+    await writeFile(path.join(hs.folder, 'media/files', orphan.slice(0, 2), orphan), 'orphan');
+    assert.equal((await download(alice, lost)).status, 404);
+    assert.match(await verify(hs, '--dry-run'), /^2 files, 2 rows; 1 orphans, 1 lost/);
+    assert.match(await verify(hs), /1 orphans, 1 lost.*mended/);
+    await hs.kill();
+    assert.match(await verify(hs), /^1 files, 1 rows; 0 orphans, 0 lost/);
+    await hs.restart();
+    assert.equal((await download(alice, whole)).status, 200);
+  });
+});
+
+it('keeps every acknowledged upload, and no half one, however often it is killed', async () => {
+  await using hs = await TestServer.start();
+  const alice = await hs.register('alice');
+  const token = alice.accessToken;
+  const acknowledged = new Map<string, string>();
+  for (let round = 0; round < 20; round++) {
+    const uploads = Array.from({ length: 20 }, async () => {
+      const body = randomBytes(20_000 + Math.floor(Math.random() * 200_000));
+      // Most are cut off.
+      const answer = await hs.request('POST', '/_matrix/media/v3/upload', { token, body }).catch(() => undefined);
+      if (answer?.status !== 200) return;
+      acknowledged.set(answer.body.content_uri, createHash('sha256').update(body).digest('hex'));
+    });
+    await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 60));
+    await hs.kill();
+    await Promise.all(uploads);
+    await hs.restart();
+    assert.deepEqual(await readdir(path.join(hs.folder, 'media/incoming')), []);
+  }
+  assert.ok(acknowledged.size > 0);
+  for (const [mxc, hash] of acknowledged) {
+    const { status, bytes } = await download(alice, mxc);
+    assert.equal(status, 200);
+    assert.equal(createHash('sha256').update(bytes).digest('hex'), hash);
+  }
+  const said = await verify(hs, '--dry-run');
+  assert.match(said, / 0 orphans, 0 lost/, said);
+});
