@@ -56,8 +56,8 @@ class RoomClient {
     const joined: AnswerBody = answer.rooms?.join?.[this.#roomId];
     const room: AnswerBody = joined ?? answer.rooms?.leave?.[this.#roomId];
     // Between leaving and coming back, a client isn't told where its gap ends: it begins anew.
-    if (joined !== undefined && this.#isOut && this.events.length > 0) {
-      assert.equal(joined.timeline.limited, true);
+    if (joined !== undefined && this.#isOut && this.events.length > 0) assert.equal(joined.timeline.limited, true);
+    if (room !== undefined && this.#isOut && room.timeline.limited) {
       this.events.length = 0;
       this.#firstBatch = undefined;
     }

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import type { UserId } from '../protocol/ids/index.ts';
 import { MEMBERS } from '../rooms/index.ts';
 import type { Database } from '../storage/index.ts';
@@ -23,6 +22,12 @@ interface ActiveUser {
   uses: number;
 }
 
+interface IdleUser {
+  readonly tracker: Tracker;
+  /** How many rooms the user had then. */
+  readonly roomCount: number;
+}
+
 /** A user who is kept up to date until this is disposed of. */
 export interface UserInUse extends Disposable {
   readonly user: OnlineUser;
@@ -40,7 +45,10 @@ export class OnlineUsers {
   readonly #streams: Streams;
   readonly #followed: readonly string[];
   readonly #active = new Map<UserId, ActiveUser>();
-  readonly #idle: LRUCache<UserId, Tracker>;
+  /** The one who came last is the last. */
+  readonly #idle = new Map<UserId, IdleUser>();
+  readonly #idleUsersMax: number;
+  #idleRooms = 0;
   readonly #loading = new Map<UserId, Promise<void>>();
 
   constructor(options: {
@@ -57,14 +65,7 @@ export class OnlineUsers {
     this.#hub = options.hub;
     this.#streams = options.streams;
     this.#followed = [...USER_STREAMS, ...options.extensions.flatMap((extension) => extension.streams)];
-    this.#idle = new LRUCache({
-      max: options.idleUsersMax ?? IDLE_USERS_MAX,
-      maxSize: IDLE_ROOMS_MAX,
-      sizeCalculation: (tracker) => Math.min(tracker.user.rooms.size + 1, IDLE_ROOMS_MAX),
-      dispose: (tracker, _userId, reason) => {
-        if (reason === 'evict') tracker.stop();
-      },
-    });
+    this.#idleUsersMax = options.idleUsersMax ?? IDLE_USERS_MAX;
   }
 
   /** The user, with all rooms loaded, kept up to date until the use is disposed of. No query where the user is known. */
@@ -92,19 +93,36 @@ export class OnlineUsers {
         active.uses--;
         if (active.uses > 0) return;
         this.#active.delete(userId);
-        this.#idle.set(userId, active.tracker);
+        this.#rest(userId, active.tracker);
       },
     };
   }
 
   /** Takes a user out of the idle ones. */
   #activate(userId: UserId): ActiveUser | undefined {
-    const tracker = this.#idle.get(userId);
-    if (tracker === undefined) return undefined;
-    const active = { tracker, uses: 0 };
+    const idle = this.#idle.get(userId);
+    if (idle === undefined) return undefined;
+    const active = { tracker: idle.tracker, uses: 0 };
     this.#active.set(userId, active);
-    this.#idle.delete(userId);
+    this.#removeIdle(userId, idle);
     return active;
+  }
+
+  /** Puts a user among the idle ones, and lets go of those who are there longest, where they are too many. */
+  #rest(userId: UserId, tracker: Tracker): void {
+    const roomCount = tracker.user.rooms.size;
+    this.#idle.set(userId, { tracker, roomCount });
+    this.#idleRooms += roomCount;
+    for (const [oldest, idle] of this.#idle) {
+      if (this.#idle.size <= this.#idleUsersMax && this.#idleRooms <= IDLE_ROOMS_MAX) return;
+      this.#removeIdle(oldest, idle);
+      idle.tracker.stop();
+    }
+  }
+
+  #removeIdle(userId: UserId, { roomCount }: IdleUser): void {
+    this.#idle.delete(userId);
+    this.#idleRooms -= roomCount;
   }
 
   #current(stream: string): number {

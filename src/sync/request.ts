@@ -1,9 +1,10 @@
 import type { Filter } from '../protocol/filter/index.ts';
-import type { UserId } from '../protocol/ids/index.ts';
+import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import type { Viewer } from '../rooms/index.ts';
 import type { SyncToken } from '../streams/index.ts';
 import type { DeviceMembers } from './lazy-members.ts';
 import type { OnlineUser, UserRoom } from './online-user.ts';
+import type { RoomChunks } from './room-chunks.ts';
 
 /** What a client asks for. */
 export interface SyncQuery {
@@ -26,6 +27,9 @@ export interface SyncContext {
   readonly to: SyncToken;
   readonly ignored: ReadonlySet<UserId>;
   readonly members: DeviceMembers;
+  readonly chunks: RoomChunks;
+  /** Up to where there were events in the skeleton's joined rooms, as it saw them; a token goes further. */
+  readonly lastEvents: ReadonlyMap<RoomId, number>;
   /** All joined rooms of the user, as the skeleton saw them. */
   readonly rooms: readonly UserRoom[];
 }

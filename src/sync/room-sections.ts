@@ -45,7 +45,7 @@ export async function joinedRoom(
   const sight = await rooms.sight(tx, viewer.userId, room.roomNid, true);
   // Who was in the room at the token and has been since sees all that came since.
   const hidesNothing = known !== undefined && room.position <= known;
-  const chunk = await timelineOf(tx, rooms, context, room, {
+  const chunk = await timelineOf(tx, context, room, {
     part,
     upTo: to.events,
     visible: visibleIn(tx, context, sight, hidesNothing),
@@ -91,7 +91,7 @@ export async function leftRoom(
   let state: RoomState = { events: [], told: [] };
   if (stay !== undefined) {
     const upTo = Math.min(stay.position, to.events);
-    chunk = await timelineOf(tx, rooms, context, room, {
+    chunk = await timelineOf(tx, context, room, {
       part,
       upTo,
       visible: visibleIn(tx, context, sight, false),
@@ -120,15 +120,16 @@ interface TimelineWish {
 
 async function timelineOf(
   tx: ReadTx,
-  rooms: SyncRooms,
-  { query }: SyncContext,
+  { query, chunks, lastEvents }: SyncContext,
   room: UserRoom,
   { part, upTo, visible }: TimelineWish,
 ): Promise<TimelineChunk> {
   const filter = query.filter.room.timeline;
   if (matchesRoom(filter, room.roomId) && !acceptsNothing(filter)) {
-    const range = { roomNid: room.roomNid, filter, after: part.position, upTo, visible };
-    const chunk = await readTimeline(tx, rooms, range);
+    // The same for all who wait, whatever happened elsewhere meanwhile.
+    const last = Math.min(upTo, lastEvents.get(room.roomId) ?? upTo);
+    const range = { roomNid: room.roomNid, filter, after: part.position, upTo: last, visible };
+    const chunk = await readTimeline(tx, chunks, range);
     return part.hasOld ? { ...chunk, limited: true } : chunk;
   }
   // Without a timeline, what changed is told by the state.

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Devices } from '../devices/index.ts';
 import { invalidParam } from '../protocol/errors.ts';
 import { matchesEvent } from '../protocol/filter/index.ts';
-import type { UserId } from '../protocol/ids/index.ts';
+import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import type { Viewer } from '../rooms/index.ts';
 import type { Database, ReadTx } from '../storage/index.ts';
 import { encodeSyncToken, type Hub, parseSyncToken, type Streams, type SyncToken } from '../streams/index.ts';
@@ -15,6 +15,7 @@ import type { OnlineUser } from './online-user.ts';
 import { OnlineUsers } from './online-users.ts';
 import type { SyncRooms } from './ports.ts';
 import type { SyncContext, SyncQuery } from './request.ts';
+import { RoomChunks } from './room-chunks.ts';
 import { roomsSection } from './rooms-section.ts';
 import { incrementalSkeleton, initialSkeleton, type Skeleton } from './skeleton.ts';
 import { typingNow, typingSince } from './typing-token.ts';
@@ -43,9 +44,11 @@ export class Sync {
   readonly #users: OnlineUsers;
   readonly #extensions: readonly SyncExtension[];
   readonly #members = new LazyMembers();
+  readonly #chunks: RoomChunks;
 
   constructor(options: SyncOptions) {
     this.#options = options;
+    this.#chunks = new RoomChunks(options.rooms);
     this.#extensions = [...encryptionExtensions(options.devices, options.rooms), ...(options.extensions ?? [])];
     this.#users = new OnlineUsers({ ...options, extensions: this.#extensions });
   }
@@ -108,6 +111,8 @@ export class Sync {
     const hasAccountData = user.newest('account_data') > (since?.accountData ?? 0);
     if (!isForced && !isExtended && !hasAccountData && isEmpty(skeleton)) return undefined;
     const { joined } = user;
+    const lastEvents = new Map<RoomId, number>();
+    for (const { roomId } of skeleton.join) lastEvents.set(roomId, this.#users.positions.last('events', roomId));
     const context: SyncContext = {
       viewer,
       user,
@@ -116,6 +121,8 @@ export class Sync {
       to,
       ignored: await this.#options.accounts.ignoredUsers(viewer.userId),
       members: this.#members.forRequest(viewer, since && query.since),
+      chunks: this.#chunks,
+      lastEvents,
       rooms: joined,
     };
     const always = await this.#always(viewer);

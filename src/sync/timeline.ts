@@ -1,7 +1,7 @@
 import { acceptsEverything, matchesRoomEvent, type RoomEventFilter } from '../protocol/filter/index.ts';
 import type { StoredEvent } from '../rooms/index.ts';
 import type { ReadTx } from '../storage/index.ts';
-import type { SyncRooms } from './ports.ts';
+import type { RoomChunks } from './room-chunks.ts';
 
 /** How many events a client gets that names no limit, and how many at most. */
 const LIMIT_DEFAULT = 10;
@@ -46,7 +46,7 @@ export function emptyTimeline(upTo: number, hidesState: boolean): TimelineChunk 
 }
 
 /** The newest events in a range that pass the filter and may be seen. Reads one batch where nothing is filtered out. */
-export async function readTimeline(tx: ReadTx, rooms: SyncRooms, range: TimelineRange): Promise<TimelineChunk> {
+export async function readTimeline(tx: ReadTx, chunks: RoomChunks, range: TimelineRange): Promise<TimelineChunk> {
   const limit = timelineLimit(range.filter);
   const all = acceptsEverything(range.filter);
   const found: StoredEvent[] = [];
@@ -58,12 +58,8 @@ export async function readTimeline(tx: ReadTx, rooms: SyncRooms, range: Timeline
   const hidden: StoredEvent[] = [];
   while (found.length <= limit && !isExhausted && scanned < SCANNED_MAX && unseen < UNSEEN_MAX) {
     const batchSize = Math.max(limit + 1 - found.length, all ? 0 : LIMIT_MAX);
-    const batch = await rooms.eventsInRoom(tx, range.roomNid, {
-      from,
-      ...(range.after === undefined ? {} : { to: range.after }),
-      dir: 'b',
-      limit: batchSize,
-    });
+    const { roomNid, after } = range;
+    const batch = await chunks.read(tx, { roomNid, after, upTo: from, limit: batchSize });
     scanned += batch.length;
     isExhausted = batch.length < batchSize;
     newest ??= batch[0];

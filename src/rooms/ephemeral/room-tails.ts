@@ -27,6 +27,7 @@ const EVENTS_MAX = 200;
  */
 export class RoomTails {
   readonly #tails = new LRUCache<number, Tail>(upTo(ROOMS_MAX));
+  readonly #reading = new Map<number, Promise<void>>();
 
   /**
    * The events of a room after `after` up to `upTo`, oldest first; undefined where they are too many to be kept.
@@ -34,6 +35,22 @@ export class RoomTails {
    */
   async events(tx: ReadTx, roomNid: number, after: number, upTo: number): Promise<readonly TailEvent[] | undefined> {
     if (after >= upTo) return [];
+    // All who wait for a room are woken at once: one of them reads for the others.
+    const reading = this.#reading.get(roomNid);
+    if (reading !== undefined) await reading;
+    const read = this.#read(tx, roomNid, after, upTo);
+    if (reading === undefined) {
+      const settled = read.then(
+        () => undefined,
+        () => undefined,
+      );
+      this.#reading.set(roomNid, settled);
+      void settled.then(() => this.#reading.delete(roomNid));
+    }
+    return read;
+  }
+
+  async #read(tx: ReadTx, roomNid: number, after: number, upTo: number): Promise<readonly TailEvent[] | undefined> {
     let tail = this.#tails.get(roomNid);
     if (tail === undefined || tail.after > after || tail.upTo < after) {
       tail = { after, upTo: after, events: [] };
