@@ -9,8 +9,14 @@ import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config/index.ts';
 import { controlSocket, startControl } from './control.ts';
 import { devicesMigrations, devicesStreams } from './devices/index.ts';
-import { databaseConfigOf, rateLimitsOf } from './homeserver-options.ts';
 import { makeMailer } from './email/index.ts';
+import {
+  allFederationMigrations,
+  type FederationParts,
+  makeFederation,
+  makeFederationParts,
+} from './federation-parts.ts';
+import { databaseConfigOf, rateLimitsOf } from './homeserver-options.ts';
 import {
   type BoundAddress,
   createRemoteOf,
@@ -23,9 +29,9 @@ import {
 } from './http/index.ts';
 import { Jobs, job, jobsMigrations } from './jobs/index.ts';
 import { Media, mediaMigrations } from './media/index.ts';
+import { signJson } from './protocol/crypto/index.ts';
 import { makeRoomParts, type RoomParts } from './room-parts.ts';
 import { eventsStream, receiptsStream, roomsMigrations } from './rooms/index.ts';
-import { signJson } from './protocol/crypto/index.ts';
 import { readOrMakeSigningKeys } from './signing-key-file.ts';
 import { joinMigrations, openDatabase } from './storage/index.ts';
 import { Cursors, Hub, streamsMigrations } from './streams/index.ts';
@@ -52,7 +58,7 @@ export interface Homeserver extends AsyncDisposable {
 }
 
 /** The parts below HTTP: what commands of the CLI work on when no server runs. */
-export interface Domains extends RoomParts, ClientParts {
+export interface Domains extends RoomParts, ClientParts, FederationParts {
   readonly accounts: Accounts;
   readonly media: Media;
   /** Checks that the database answers. */
@@ -78,6 +84,7 @@ const MIGRATIONS = joinMigrations(
   mediaMigrations,
   roomsMigrations,
   clientMigrations,
+  allFederationMigrations,
 );
 
 const EXPIRED_EVERY_MS = 3_600_000;
@@ -92,10 +99,12 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
   const domains = parts.use(await openDomainsWith(common));
   parts.use(await domains.startJobs());
   await domains.startFollowing();
+  await domains.startSending();
 
   const { accounts } = domains;
   const routes: readonly Route[] = [
     ...clientApiRoutes({ ...domains, config }),
+    ...domains.federationRoutes,
     ...adminRegisterRoutes({ accounts }),
     ...healthRoutes({ check: () => domains.checkHealth() }),
     ...metricsRoutes({ metrics }),
@@ -104,6 +113,7 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
   const pipeline = new Pipeline({
     routes,
     authenticator: accounts.authenticator,
+    federationAuthenticator: domains.federation?.verifier,
     rateLimits,
     remoteOf,
     logger: logger.child({ part: 'http' }),
@@ -157,8 +167,8 @@ function commonParts(config: Config, deps: HomeserverDeps): Common {
 async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUserIsAdmin }: Common): Promise<Domains> {
   await using parts = new AsyncDisposableStack();
   mkdirSync(config.server.data_folder, { recursive: true, mode: 0o700 });
-  const [signingKey] = readOrMakeSigningKeys(config.server.signing_key_file);
-  if (signingKey === undefined) throw new Error(`no key in ${config.server.signing_key_file}`);
+  const signingKeys = readOrMakeSigningKeys(config.server.signing_key_file);
+  const [signingKey] = signingKeys;
 
   const database = parts.use(
     await openDatabase(databaseConfigOf(config), MIGRATIONS, {
@@ -205,7 +215,8 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
   );
 
   const log = logger.child({ part: 'devices' });
-  const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey, log });
+  const federation = makeFederation({ config, clock, database, accounts, signingKeys });
+  const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey, federation, log });
   parts.use(roomParts.typing);
   jobs.declare(
     job({
@@ -220,12 +231,17 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     makeClientParts({ config, clock, logger, database, hub, jobs, accounts, rateLimits, ...roomParts }),
   );
 
+  const federationParts = parts.use(
+    makeFederationParts({ clock, logger, database, hub, accounts, ...roomParts, federation }),
+  );
+
   const opened = parts.move();
   return {
     accounts,
     media,
     ...roomParts,
     ...clientParts,
+    ...federationParts,
     startFollowing: async () => {
       const { streams } = roomParts;
       const consumersLog = logger.child({ part: 'consumers' });
