@@ -37,8 +37,6 @@ const ROOM_MEMBERS_MAX = 1_000;
 const FLUSH_MS = 1_000;
 /** So many users are woken in a second for presence alone; with more of them each is woken less often. */
 const WAKES_PER_SECOND_MAX = 500;
-/** A change that is older than this many others is only seen by who syncs anew. */
-const LOG_MAX = 50_000;
 /** Time passes for users in so many portions, one a flush. */
 const SWEEP_PORTIONS = 10;
 
@@ -55,7 +53,8 @@ export class Presence implements Disposable {
   readonly #users = new Map<UserId, Tracked>();
   readonly #viewers = new Map<UserId, Viewer>();
   readonly #changedAt = new Map<RoomId, number>();
-  #log: { readonly position: number; readonly userId: UserId }[] = [];
+  /** Who is seen in a room. */
+  readonly #seenIn = new Map<RoomId, Set<UserId>>();
   readonly #changed = new Set<UserId>();
   #timer: NodeJS.Timeout | undefined;
   #portion = 0;
@@ -146,22 +145,17 @@ export class Presence implements Disposable {
   }
 
   /** The users in these rooms whose presence changed after a position; with 0, all who aren't offline. */
-  changedIn(roomIds: ReadonlySet<RoomId>, after: number): readonly UserId[] {
-    if (!this.#deps.isEnabled) return [];
-    const found: UserId[] = [];
-    if (after === 0) {
-      const now = this.#deps.clock.now();
-      for (const [userId, { state }] of this.#users) {
-        if (isSeenIn(state, roomIds) && state.view(now).presence !== 'offline') found.push(userId);
+  changedIn(roomIds: ReadonlySet<RoomId>, after: number): ReadonlySet<UserId> {
+    const found = new Set<UserId>();
+    if (!this.#deps.isEnabled) return found;
+    const now = this.#deps.clock.now();
+    for (const roomId of roomIds) {
+      if ((this.#changedAt.get(roomId) ?? 0) <= after) continue;
+      for (const userId of this.#seenIn.get(roomId) ?? []) {
+        const state = this.#users.get(userId)?.state;
+        if (state === undefined || state.position <= after || found.has(userId)) continue;
+        if (after > 0 || state.view(now).presence !== 'offline') found.add(userId);
       }
-      return found;
-    }
-    for (let index = this.#log.length - 1; index >= 0; index--) {
-      const entry = this.#log[index];
-      if (entry === undefined || entry.position <= after) break;
-      const state = this.#users.get(entry.userId)?.state;
-      // Only the last change of a user counts.
-      if (state?.position === entry.position && isSeenIn(state, roomIds)) found.push(entry.userId);
     }
     return found;
   }
@@ -179,7 +173,6 @@ export class Presence implements Disposable {
     const changed = [...this.#changed];
     this.#changed.clear();
     for (const userId of changed) await this.#publish(userId, now);
-    if (this.#log.length > LOG_MAX) this.#log = this.#log.slice(-LOG_MAX / 2);
     this.#wake(now);
   }
 
@@ -194,6 +187,7 @@ export class Presence implements Disposable {
       if (isNews(tracked.told, view)) this.#changed.add(userId);
       else if (view.presence === 'offline' && view.statusMsg === undefined && tracked.state.isIdle(now)) {
         tracked.stopListening();
+        this.#setRooms(userId, tracked.state, NO_ROOMS);
         this.#users.delete(userId);
       }
     }
@@ -203,11 +197,11 @@ export class Presence implements Disposable {
     const tracked = this.#users.get(userId);
     if (tracked === undefined) return;
     const { state } = tracked;
-    state.rooms ??= await this.#deps.database.read((tx) => roomsUpTo(tx, userId, ROOM_MEMBERS_MAX));
+    const rooms = state.rooms ?? (await this.#deps.database.read((tx) => roomsUpTo(tx, userId, ROOM_MEMBERS_MAX)));
+    this.#setRooms(userId, state, rooms);
     tracked.told = state.view(now);
     state.position = this.stream.next();
-    this.#log.push({ position: state.position, userId });
-    for (const roomId of state.rooms) this.#changedAt.set(roomId, state.position);
+    for (const roomId of rooms) this.#changedAt.set(roomId, state.position);
     // Their own other devices are told too, whatever rooms there are.
     this.#deps.hub.wake([`user:${userId}`], { stream: 'presence', position: state.position } satisfies StreamNews);
   }
@@ -227,6 +221,21 @@ export class Presence implements Disposable {
     }
   }
 
+  /** Says in which rooms a user is seen. */
+  #setRooms(userId: UserId, state: UserState, rooms: ReadonlySet<RoomId>): void {
+    if (state.rooms === rooms) return;
+    for (const roomId of state.rooms ?? NO_ROOMS) {
+      const seen = this.#seenIn.get(roomId);
+      if (seen?.delete(userId) && seen.size === 0) this.#seenIn.delete(roomId);
+    }
+    for (const roomId of rooms) {
+      const seen = this.#seenIn.get(roomId);
+      if (seen === undefined) this.#seenIn.set(roomId, new Set([userId]));
+      else seen.add(userId);
+    }
+    state.rooms = rooms;
+  }
+
   #track(userId: UserId): Tracked {
     const known = this.#users.get(userId);
     if (known !== undefined) return known;
@@ -234,8 +243,9 @@ export class Presence implements Disposable {
     tracked.stopListening = this.#deps.hub.listen(`user:${userId}`, (news) => {
       if (!isMembershipNews(news)) return;
       // In other rooms now: those who are there must hear of this user.
+      this.#setRooms(userId, tracked.state, NO_ROOMS);
       tracked.state.rooms = undefined;
-      if (news.membership === 'join') this.#changed.add(userId);
+      this.#changed.add(userId);
     });
     this.#users.set(userId, tracked);
     return tracked;
@@ -243,6 +253,7 @@ export class Presence implements Disposable {
 }
 
 const NOTHING = (): void => undefined;
+const NO_ROOMS: ReadonlySet<RoomId> = new Set();
 
 /** The content of `m.presence`, and the answer to who asks for it. */
 export function presenceJson({ presence, statusMsg, lastActiveTs, currentlyActive }: PresenceView, now: number) {
@@ -258,10 +269,6 @@ function isNews(told: PresenceView, now: PresenceView): boolean {
   return (
     told.presence !== now.presence || told.statusMsg !== now.statusMsg || told.currentlyActive !== now.currentlyActive
   );
-}
-
-function isSeenIn({ rooms }: UserState, roomIds: ReadonlySet<RoomId>): boolean {
-  return rooms !== undefined && !rooms.isDisjointFrom(roomIds);
 }
 
 function isMembershipNews(payload: unknown): payload is MembershipNews {

@@ -42,11 +42,12 @@ export interface SearchPage {
 
 /** Rooms are part of the index's query up to this many; beyond that what it finds is sorted out afterwards. */
 const ROOMS_IN_QUERY_MAX = 64;
-const BATCH = 200;
+/** Few at first: most searches see what they find. */
+const BATCH_MAX = 400;
 /** Of one request no more matches than this are looked at. */
 const SCANNED_MAX = 5_000;
 /** The best of so many of the newest matches come first. */
-const RANKED_MAX = 500;
+const RANKED_MAX = 200;
 const COUNT_MAX = 10_000;
 const PHRASES_MAX = 20;
 const NOTHING: SearchPage = { hits: [], count: 0, highlights: [], next: undefined };
@@ -92,14 +93,15 @@ export class Search {
     const sights = new Map<number, RoomSight>();
     const hits: SearchHit[] = [];
     let before = request.from === undefined ? undefined : positionOf(request.from);
-    for (let scanned = 0; scanned < SCANNED_MAX; scanned += BATCH) {
-      const positions = await this.#indexer.index.find(this.#reading.database, { ...query, before, limit: BATCH });
+    let limit = request.limit * 2;
+    for (let scanned = 0; scanned < SCANNED_MAX; scanned += limit, limit = Math.min(limit * 4, BATCH_MAX)) {
+      const positions = await this.#indexer.index.find(this.#reading.database, { ...query, before, limit });
       for (const hit of await this.#visible(request, positions, rooms, sights)) {
         hits.push(hit);
         if (hits.length === request.limit) return { hits, next: `r${hit.stored.position}` };
       }
       before = positions.at(-1);
-      if (positions.length < BATCH || before === undefined) return { hits, next: undefined };
+      if (positions.length < limit || before === undefined) return { hits, next: undefined };
     }
     return { hits, next: before === undefined ? undefined : `r${before}` };
   }
