@@ -23,6 +23,8 @@ interface Tail {
 
 const ROOMS_MAX = 3_000;
 const EVENTS_MAX = 60;
+/** Live events have positions after this one, those from before the server was in the room do not. */
+const LIVE = 0;
 const BEGINNING = -Number.MAX_SAFE_INTEGER;
 
 /**
@@ -49,7 +51,10 @@ export class RoomChunks {
   /** Brings the tail up to the range; those who want the same wait for the one who reads. */
   async #afterReading(tx: ReadTx, range: ChunkRange): Promise<readonly number[] | undefined> {
     const { roomNid } = range;
-    if (range.limit > EVENTS_MAX) return undefined;
+    const tail = this.#tails.get(roomNid);
+    // Older events than it has, with later ones behind it or with nothing to add: that is read by itself.
+    const hasAll = range.after === undefined && tail !== undefined && tail.after <= LIVE && tail.upTo === range.upTo;
+    if (range.limit > EVENTS_MAX || hasAll || (tail !== undefined && tail.upTo > range.upTo)) return undefined;
     await this.#reading.get(roomNid);
     const kept = this.#kept(range);
     if (kept !== undefined || this.#reading.has(roomNid)) return kept;
@@ -63,7 +68,7 @@ export class RoomChunks {
 
   async #extend(tx: ReadTx, { roomNid, after = BEGINNING, upTo, limit }: ChunkRange): Promise<void> {
     const tail = this.#tails.get(roomNid);
-    if (tail !== undefined && tail.upTo < upTo && tail.after <= after) {
+    if (tail !== undefined && tail.upTo < upTo && tail.after <= Math.max(after, LIVE)) {
       const to = { from: upTo, to: tail.upTo, dir: 'b', limit: EVENTS_MAX } as const;
       const news = await this.#rooms.eventsInRoom(tx, roomNid, to);
       if (news.length < EVENTS_MAX) {
@@ -76,11 +81,9 @@ export class RoomChunks {
     const events = await this.#rooms.eventsInRoom(tx, roomNid, { from: upTo, to: after, dir: 'b', limit: count });
     const oldest = events.at(-1);
     const isWhole = events.length < count || oldest === undefined;
-    const begin = {
-      after: isWhole ? after : oldest.position - 1,
-      upTo: isWhole ? after : oldest.position - 1,
-      events: [],
-    };
+    // Nothing comes between committed events, but older ones may yet come before the room's first.
+    const start = Math.max(isWhole ? after : oldest.position - 1, LIVE);
+    const begin: Tail = { after: start, upTo: start, events: [] };
     append(begin, events, upTo);
     this.#tails.set(roomNid, begin);
   }
@@ -102,7 +105,7 @@ export class RoomChunks {
 
 /** Adds what was read (newest first) of the stretch from the tail's end up to a position. */
 function append(tail: Tail, news: readonly StoredEvent[], upTo: number): void {
-  for (const { nid, position } of news.toReversed()) tail.events.push({ nid, position });
+  for (const { nid, position } of news.toReversed()) if (position > tail.after) tail.events.push({ nid, position });
   tail.upTo = upTo;
   const excess = tail.events.length - EVENTS_MAX;
   if (excess > 0) tail.after = tail.events.splice(0, excess).at(-1)?.position ?? tail.after;
