@@ -46,7 +46,7 @@ export type { Registered, Registration } from './registration.ts';
 export type { Session, Sessions, SessionWish } from './sessions.ts';
 export { accountsMigrations } from './store/migrations.ts';
 export { CONFIRM_PATH, mediumNotSupported, type ThreePids } from './threepids/threepids.ts';
-export type { AuthData, Flow, Uia } from './uia/index.ts';
+export type { AuthData, Flow, StageName, Uia } from './uia/index.ts';
 export type { NewUser, User, Users } from './users.ts';
 
 /** The durable streams of accounts. */

@@ -17,6 +17,7 @@ import { accountDeactivationRoutes } from './account_deactivation.ts';
 import { accountDataRoutes } from './account-data.ts';
 import { adminRoutes } from './admin.ts';
 import { administrativeContactRoutes } from './administrative_contact.ts';
+import { authFallbackRoutes } from './auth-fallback.ts';
 import { authedContentRepoRoutes } from './authed-content-repo.ts';
 import { banningRoutes } from './banning.ts';
 import { capabilitiesRoutes } from './capabilities.ts';
@@ -110,6 +111,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...accountDeactivationRoutes(parts),
     ...adminRoutes(parts),
     ...administrativeContactRoutes(parts),
+    ...authFallbackRoutes(parts),
     ...authedContentRepoRoutes(parts),
     ...banningRoutes({ rooms }),
     ...capabilitiesRoutes(parts),

@@ -3,7 +3,7 @@
  * Spec: client-server-api/#user-interactive-authentication-api
  */
 import type { Clock } from '../../clock.ts';
-import { type Errcode, forbidden, MatrixError } from '../../protocol/errors.ts';
+import { type Errcode, forbidden, invalidParam, MatrixError } from '../../protocol/errors.ts';
 import type { JsonObject } from '../../protocol/json/index.ts';
 import type { Database, WriteTx } from '../../storage/index.ts';
 import { hashSecret } from '../secrets.ts';
@@ -87,6 +87,44 @@ export class Uia {
     return this.#go(await this.#resume(request, auth.session, expiresTs), auth);
   }
 
+  /**
+   * Attempts a stage outside of the request that it is for, as the fallback page does; the client goes on with the session alone.
+   * Spec: client-server-api/#fallback
+   * @throws MatrixError 400 where the session is unknown or has expired, 401 where the attempt failed
+   */
+  async attemptOutside(
+    sessionId: string,
+    name: StageName,
+    auth: AuthData,
+    context: Omit<StageContext, 'operation'>,
+  ): Promise<void> {
+    const expiresTs = this.expiryOf(sessionId);
+    if (expiresTs === undefined) throw invalidParam('The session is unknown or has expired');
+    let result: string;
+    try {
+      result = await this.#stages[name].attempt(auth, { ...context, operation: 'fallback' });
+    } catch (error) {
+      if (error instanceof StageFailure) throw new MatrixError(error.errcode, error.message, { status: 401 });
+      throw error;
+    }
+    const hash = hashSecret(sessionId);
+    await this.#database.write('main', async (tx) => {
+      const completed = parseCompleted(await findUiaCompleted(tx, hash, context.now));
+      if (completed.some(([stage]) => stage === name)) return;
+      await setUiaCompleted(tx, hash, JSON.stringify([...completed, [name, result]]), expiresTs);
+    });
+  }
+
+  /** Until when a session is valid, or undefined. */
+  expiryOf(sessionId: string): number | undefined {
+    return this.#ids.expiryOf(sessionId, this.#clock.now());
+  }
+
+  /** What clients must know for a stage. */
+  paramsOf(name: StageName): JsonObject {
+    return this.#stages[name].params?.() ?? {};
+  }
+
   async #go(attempt: Attempt, auth: AuthData): Promise<UiaOutcome> {
     const { type } = auth;
     const isDone = attempt.completed.some(([stage]) => stage === type);
@@ -136,7 +174,10 @@ export class Uia {
 
   async #resume(request: UiaRequest, sessionId: string, expiresTs: number): Promise<Attempt> {
     const json = await this.#database.read((tx) => findUiaCompleted(tx, hashSecret(sessionId), this.#clock.now()));
-    const completed: Completed = json === undefined ? [] : JSON.parse(json);
+    // On the fallback page anybody may have shown a password: it must be that of the one who is logged in.
+    const completed = parseCompleted(json).filter(
+      ([stage, result]) => stage !== 'm.login.password' || result === request.userId,
+    );
     return { request, sessionId, expiresTs, completed, isStored: json !== undefined };
   }
 
@@ -151,6 +192,10 @@ export class Uia {
     const done = completed.length === 0 ? {} : { completed: completed.map(([stage]) => stage) };
     return new UiaChallenge(failure, { flows, params, session: sessionId, ...done });
   }
+}
+
+function parseCompleted(json: string | undefined): Completed {
+  return json === undefined ? [] : JSON.parse(json);
 }
 
 /** Whether what is completed is the whole of a flow, in its order. */
