@@ -17,6 +17,7 @@ const controlRequest = z.discriminatedUnion('do', [
   z.object({ do: z.literal('user.set-password'), name: z.string(), password: z.string(), logOut: z.boolean() }),
   z.object({ do: z.literal('user.list') }),
   z.object({ do: z.literal('media.verify'), mend: z.boolean() }),
+  z.object({ do: z.literal('media.move') }),
 ]);
 
 /** What a command asks for. */
@@ -54,6 +55,7 @@ export async function control(parts: ControlledParts, wish: ControlRequest): Pro
 
 async function perform({ accounts, media }: ControlledParts, wish: ControlRequest): Promise<readonly string[]> {
   if (wish.do === 'media.verify') return verifyMedia(media, wish.mend);
+  if (wish.do === 'media.move') return [`${await media.moveToFirstStore()} files were moved.`];
   if (wish.do === 'user.list') return listUsers(accounts);
   if (wish.do === 'user.create') {
     const account = { username: wish.name, password: wish.password, isAdmin: wish.admin };

@@ -7,8 +7,16 @@ import { CliError } from './error.ts';
 
 /** Looks for files without rows and rows without files, and sets it right unless `dryRun`. */
 export async function verifyMedia(options: { readonly config?: string; readonly dryRun?: boolean }): Promise<void> {
-  const { config } = await configFor(options.config);
-  const wish: ControlRequest = { do: 'media.verify', mend: options.dryRun !== true };
+  await run(options.config, { do: 'media.verify', mend: options.dryRun !== true });
+}
+
+/** Brings files that lie elsewhere to the store of the configuration. */
+export async function moveMedia(options: { readonly config?: string }): Promise<void> {
+  await run(options.config, { do: 'media.move' });
+}
+
+async function run(configFile: string | undefined, wish: ControlRequest): Promise<void> {
+  const { config } = await configFor(configFile);
   const socket = controlSocket(config.server.data_folder);
   let answer = socket === undefined ? undefined : await askRunningServer(socket, wish);
   if (answer === undefined) {

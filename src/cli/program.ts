@@ -120,6 +120,12 @@ function program(): Command {
     .option(...CONFIG_OPTION)
     .action(async (options: ConfigOption & { dryRun?: boolean }) => (await import('./media.ts')).verifyMedia(options));
 
+  media
+    .command('move')
+    .description('bring files that lie elsewhere to the store that the configuration names')
+    .option(...CONFIG_OPTION)
+    .action(async (options: ConfigOption) => (await import('./media.ts')).moveMedia(options));
+
   root
     .command('generate-key')
     .description('make a signing key')

@@ -11,6 +11,29 @@ export const mediaSection = z
       .string()
       .optional()
       .meta({ description: 'Where files are kept. Default: the folder media in the data folder.' }),
+    store: z.enum(['local', 's3']).prefault('local').meta({
+      description:
+        'Where new files go: the folder, or an object store (S3 or compatible). Files in the other place are still found; inglenook media move brings them over.',
+    }),
+    s3: z
+      .strictObject({
+        endpoint: z
+          .url({ protocol: /^https?$/ })
+          .meta({
+            description: 'The address of the bucket.',
+            examples: ['https://s3.eu-central-1.amazonaws.com/my-bucket'],
+          }),
+        region: z.string().prefault('auto').meta({ description: "The bucket's region." }),
+        access_key_id: z.string().meta({ description: 'The key.' }),
+        secret_access_key: z.string().meta({ description: 'Its secret.' }),
+        prefix: z
+          .string()
+          .regex(/^([\w.-]+\/)*$/, 'expected a path that ends in a slash')
+          .prefault('')
+          .meta({ description: 'Before the name of each object.', examples: ['media/'] }),
+      })
+      .optional()
+      .meta({ description: 'The object store. Needed where store is s3, or was.' }),
     upload_size_max: sizeBytes({ minBytes: 1 })
       .prefault('100M')
       .meta({ description: 'The largest file that may be uploaded.' }),

@@ -11,6 +11,7 @@ import { forbidden, MatrixError, notFound } from '../protocol/errors.ts';
 import type { ServerName } from '../protocol/ids/index.ts';
 import type { Database, WriteTx } from '../storage/index.ts';
 import type { ConsumerDeps, Hub } from '../streams/index.ts';
+import type { BlobStore } from './blobs/blob-store.ts';
 import { Blobs } from './blobs/blobs.ts';
 import { LocalBlobs } from './blobs/local-blobs.ts';
 import { Staging } from './blobs/staging.ts';
@@ -26,6 +27,7 @@ import { PictureProcesses } from './thumbnails/picture-processes.ts';
 import type { ThumbnailWish } from './thumbnails/plan.ts';
 import { Thumbnails } from './thumbnails/thumbnails.ts';
 import { Deletions, type SignRecord } from './tidy/deletions.ts';
+import { moveBlobs } from './tidy/move.ts';
 import { References } from './tidy/references.ts';
 import { Retention } from './tidy/retention.ts';
 import { type VerifyReport, verifyMedia } from './tidy/verify.ts';
@@ -76,6 +78,18 @@ export interface ThumbnailDownload extends Omit<Download, 'fileName'> {
 const TIDY_EVERY_MS = 3_600_000;
 const THUMBNAIL_JOB = 'media.make_thumbnails';
 
+async function openS3(section: NonNullable<Config['media']['s3']>): Promise<BlobStore> {
+  // Loaded only where there is an object store.
+  const { S3Blobs } = await import('./blobs/s3-blobs.ts');
+  return new S3Blobs({
+    endpoint: section.endpoint,
+    region: section.region,
+    accessKeyId: section.access_key_id,
+    secretAccessKey: section.secret_access_key,
+    prefix: section.prefix,
+  });
+}
+
 /** The face of this domain. */
 export class Media implements AsyncDisposable {
   readonly serverName: ServerName;
@@ -97,7 +111,11 @@ export class Media implements AsyncDisposable {
     const staging = await Staging.open(path.join(config.folder, 'incoming'));
     const journalFile = path.join(config.folder, 'journal');
     const local = await LocalBlobs.open(path.join(config.folder, 'files'));
-    return new Media(options, await Blobs.open({ database, clock, staging, journalFile, stores: [local] }));
+    const s3 = config.s3 === undefined ? undefined : await openS3(config.s3);
+    if (config.store === 's3' && s3 === undefined) throw new Error('media.store is s3, but there is no media.s3');
+    const others: readonly BlobStore[] = config.store === 's3' ? [local] : s3 === undefined ? [] : [s3];
+    const first = config.store === 's3' && s3 !== undefined ? s3 : local;
+    return new Media(options, await Blobs.open({ database, clock, staging, journalFile, stores: [first, ...others] }));
   }
 
   private constructor(options: MediaOptions, blobs: Blobs) {
@@ -215,6 +233,11 @@ export class Media implements AsyncDisposable {
   /** Looks for files without rows and rows without files; `mend` sets it right. */
   verify(mend: boolean): Promise<VerifyReport> {
     return verifyMedia({ database: this.#database, blobs: this.#blobs, deletions: this.#deletions }, mend);
+  }
+
+  /** Brings files that lie elsewhere to where new ones go, while all is served. Gives how many there were. */
+  moveToFirstStore(): Promise<number> {
+    return moveBlobs(this.#database, this.#blobs);
   }
 
   async #mark(origin: string, mediaId: string, marks: Parameters<typeof markMedia>[3]): Promise<void> {

@@ -1,10 +1,11 @@
 import { createWriteStream } from 'node:fs';
+import { PassThrough } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Clock } from '../../clock.ts';
 import type { WrittenBody } from '../../http/result.ts';
 import type { Database, WriteTx } from '../../storage/index.ts';
 import { KeyedLocks } from '../keyed-locks.ts';
-import { deleteUnusedBlob, findBlob, insertBlob } from '../store/blob-rows.ts';
+import { deleteUnusedBlob, findBlob, insertBlob, setBlobStore } from '../store/blob-rows.ts';
 import type { BlobStore, ByteRange } from './blob-store.ts';
 import { Journal } from './journal.ts';
 import type { StagedFile, Staging } from './staging.ts';
@@ -123,8 +124,8 @@ export class Blobs implements AsyncDisposable {
   }
 
   /** Every file of every store. */
-  async *listFiles(): AsyncIterable<string> {
-    for (const store of this.#deps.stores) for await (const { sha256 } of store.list()) yield sha256;
+  async *listFiles(): AsyncIterable<{ readonly sha256: string; readonly store: BlobStore }> {
+    for (const store of this.#deps.stores) for await (const { sha256 } of store.list()) yield { sha256, store };
   }
 
   /** The size of a file where its row says that it is; undefined where it isn't. */
@@ -132,11 +133,36 @@ export class Blobs implements AsyncDisposable {
     return (await this.#storeOf(sha256))?.sizeOf(sha256);
   }
 
-  /** Whether a file has no row, and isn't just being placed. `mend` deletes it then. */
-  isOrphan(sha256: string, mend: boolean): Promise<boolean> {
+  /** Whether no row says that a file lies in a store, and it isn't just being placed there. `mend` deletes it then. */
+  isOrphan(sha256: string, store: BlobStore, mend: boolean): Promise<boolean> {
     return this.#locks.run(sha256, async () => {
-      if ((await this.#deps.database.read((tx) => findBlob(tx, sha256))) !== undefined) return false;
-      if (mend) await this.#mend(sha256);
+      const row = await this.#deps.database.read((tx) => findBlob(tx, sha256));
+      if (row?.store === store.name) return false;
+      if (mend) await store.delete(sha256);
+      return true;
+    });
+  }
+
+  /** Brings a file to the store where new ones go; false where it is there, or lost. */
+  move(sha256: string): Promise<boolean> {
+    const { database, stores, staging } = this.#deps;
+    return this.#locks.run(sha256, async () => {
+      const [target] = stores;
+      const row = await database.read((tx) => findBlob(tx, sha256));
+      const source = row === undefined ? undefined : this.#storeCalled(row.store);
+      if (row === undefined || source === undefined || source === target) return false;
+      const body = await source.open(sha256, row.size_bytes);
+      if (body === undefined) return false;
+      const through = new PassThrough();
+      body.writeTo(through).then(
+        () => through.end(),
+        (error: Error) => through.destroy(error),
+      );
+      await using staged = await staging.receive(through);
+      if (staged.sha256 !== sha256) throw new Error(`${sha256} is damaged; it stays where it is`);
+      await target.put(staged, Promise.resolve());
+      await database.write('main', (tx) => setBlobStore(tx, sha256, target.name));
+      await source.delete(sha256);
       return true;
     });
   }

@@ -47,7 +47,7 @@ export class Staging {
   /** Writes a stream to a file, hashing it on the way. Rejects, leaving nothing behind, where the stream fails. */
   async receive(stream: Readable): Promise<StagedFile> {
     const file = this.newPath();
-    const handle = await open(file, 'wx', 0o600);
+    const handle = await open(file, 'wx+', 0o600);
     this.#receivingCount++;
     try {
       const fair = Math.floor(WAITING_BYTES_MAX / this.#receivingCount);

@@ -24,6 +24,11 @@ export async function insertBlob(tx: WriteTx, row: BlobRow): Promise<void> {
   await tx.change(addBlob, { sha256: row.sha256, bytes: row.size_bytes, store: row.store, nowTs: row.created_ts });
 }
 
+/** Notes that a file lies in another store now. */
+export async function setBlobStore(tx: WriteTx, sha256: string, store: string): Promise<void> {
+  await tx.db.updateTable('media_blobs').set({ store }).where('sha256', '=', sha256).execute();
+}
+
 /** Forgets a file, unless something still refers to it. */
 export async function deleteUnusedBlob(tx: WriteTx, sha256: string): Promise<boolean> {
   const result = await tx.db

@@ -43,9 +43,9 @@ export async function verifyMedia(deps: VerifyDeps, mend: boolean): Promise<Veri
 async function checkFiles({ blobs }: VerifyDeps, mend: boolean) {
   const orphanFiles: string[] = [];
   let fileCount = 0;
-  for await (const sha256 of blobs.listFiles()) {
+  for await (const { sha256, store } of blobs.listFiles()) {
     fileCount++;
-    if (await blobs.isOrphan(sha256, mend)) orphanFiles.push(sha256);
+    if (await blobs.isOrphan(sha256, store, mend)) orphanFiles.push(sha256);
   }
   return { fileCount, orphanFiles };
 }
