@@ -123,6 +123,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     extensions: [presenceExtension(presence)],
     accounts: {
       ignoredUsers,
+      hidesInvite: (userId, inviter) => accounts.invitePolicy.hidesInvites(userId, inviter),
       accountDataBetween: (tx, userId, from, to) => accounts.accountData.changedBetweenIn(tx, userId, from, to),
       defaultPushRules: (userId) => (accounts.pushRules.isChanged(userId) ? undefined : accounts.pushRules.get(userId)),
     },

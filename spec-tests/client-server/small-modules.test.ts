@@ -149,6 +149,14 @@ describe('small modules', () => {
     assert.equal((await invite(carol)).body.errcode, 'M_INVITE_BLOCKED');
     await config(unstable, { enabled: true, allowed_users: [alice.userId], blocked_servers: ['*'] });
     assert.equal((await invite(carol)).status, 200);
+    const shown = async () => Object.keys((await carol.request('GET', `${V3}/sync`)).body.rooms?.invite ?? {}).length;
+    assert.equal(await shown(), 3);
+    await config(unstable, { enabled: true, ignored_users: [alice.userId] });
+    assert.equal((await invite(carol)).status, 200, 'who invites is not told');
+    assert.equal(await shown(), 0);
+    await config('m.invite_permission_config', { default_action: 'block' });
+    await config(unstable, {});
+    assert.equal(await shown(), 0);
   });
 
   it('the endpoints from before sync still work', async () => {

@@ -6,16 +6,16 @@ import type { AccountData } from './account-data.ts';
 const CONFIG = 'm.invite_permission_config';
 const UNSTABLE_CONFIG = 'org.matrix.msc4155.invite_permission_config';
 
-type Verdict = 'allow' | 'block';
+type Verdict = 'allow' | 'ignore' | 'block';
 
 /** MSC4155's lists in the order in which they are asked; the first that matches decides. */
 const LISTS: readonly { readonly key: string; readonly of: 'user' | 'server'; readonly verdict: Verdict }[] = [
   { key: 'allowed_users', of: 'user', verdict: 'allow' },
-  // Ignored ones are let through here: who invites isn't told. They are left out of `/sync`.
-  { key: 'ignored_users', of: 'user', verdict: 'allow' },
+  // Who invites isn't told that they are ignored.
+  { key: 'ignored_users', of: 'user', verdict: 'ignore' },
   { key: 'blocked_users', of: 'user', verdict: 'block' },
   { key: 'allowed_servers', of: 'server', verdict: 'allow' },
-  { key: 'ignored_servers', of: 'server', verdict: 'allow' },
+  { key: 'ignored_servers', of: 'server', verdict: 'ignore' },
   { key: 'blocked_servers', of: 'server', verdict: 'block' },
 ];
 
@@ -29,10 +29,19 @@ export class AccountInvitePolicy {
 
   /** Whether the invitee wants no invites from the inviter. */
   async blocksInvites(invitee: UserId, inviter: UserId): Promise<boolean> {
+    return (await this.#verdict(invitee, inviter)) === 'block';
+  }
+
+  /** Whether the invitee isn't to be shown invites of the inviter. */
+  async hidesInvites(invitee: UserId, inviter: UserId): Promise<boolean> {
+    return (await this.#verdict(invitee, inviter)) !== 'allow';
+  }
+
+  async #verdict(invitee: UserId, inviter: UserId): Promise<Verdict> {
     const stable = await this.#config(invitee, CONFIG);
-    if (stable !== undefined && readString(stable, 'default_action') === 'block') return true;
+    if (stable !== undefined && readString(stable, 'default_action') === 'block') return 'block';
     const lists = await this.#config(invitee, UNSTABLE_CONFIG);
-    return lists !== undefined && readBoolean(lists, 'enabled') !== false && verdictOf(lists, inviter) === 'block';
+    return lists === undefined || readBoolean(lists, 'enabled') === false ? 'allow' : verdictOf(lists, inviter);
   }
 
   async #config(userId: UserId, type: string): Promise<JsonObject | undefined> {

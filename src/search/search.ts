@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { acceptsEverything, matchesRoom, matchesRoomEvent, type RoomEventFilter } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { listRoomsOfUser, type Reading, RoomSight, type StoredEvent, standingOf, type Viewer } from '../rooms/index.ts';
@@ -49,6 +50,8 @@ const SCANNED_MAX = 5_000;
 /** The best of so many of the newest matches come first. */
 const RANKED_MAX = 200;
 const COUNT_MAX = 10_000;
+/** So many are read and looked at without a pause. */
+const PORTION = 40;
 const PHRASES_MAX = 20;
 const NOTHING: SearchPage = { hits: [], count: 0, highlights: [], next: undefined };
 
@@ -120,13 +123,29 @@ export class Search {
     return { hits: ordered.slice(offset, end), next: end < ordered.length ? `k${end}` : undefined };
   }
 
-  /** The events at these positions that pass and that the viewer may see, in that order. */
-  #visible(
+  /** The events at these positions that pass and that the viewer may see, in that order. Others get their turn in between. */
+  async #visible(
     request: SearchRequest,
     positions: readonly number[],
     rooms: Rooms,
     sights: Map<number, RoomSight>,
     phrases: readonly SearchPhrase[] = [],
+  ): Promise<readonly SearchHit[]> {
+    const hits: SearchHit[] = [];
+    for (let start = 0; start < positions.length; start += PORTION) {
+      if (start > 0) await nextTurn();
+      const portion = positions.slice(start, start + PORTION);
+      hits.push(...(await this.#visiblePortion(request, portion, rooms, sights, phrases)));
+    }
+    return hits;
+  }
+
+  #visiblePortion(
+    request: SearchRequest,
+    positions: readonly number[],
+    rooms: Rooms,
+    sights: Map<number, RoomSight>,
+    phrases: readonly SearchPhrase[],
   ): Promise<readonly SearchHit[]> {
     const { database, events, states, accounts } = this.#reading;
     return database.read(async (tx) => {

@@ -14,6 +14,8 @@ export interface AccountDatum {
 /** What sync asks of the accounts. */
 export interface SyncAccounts {
   ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>>;
+  /** Whether a user wants to see no invite of another. Spec: client-server-api/#invite-permission */
+  hidesInvite(userId: UserId, inviter: UserId): Promise<boolean>;
   /** The push rules of a user who has changed none, which therefore aren't account data; undefined for others. */
   defaultPushRules(userId: UserId): object | undefined;
   /** What changed after `from` up to `to`, in order; from 0 on: everything. */

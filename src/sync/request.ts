@@ -26,6 +26,8 @@ export interface SyncContext {
   readonly since: SyncToken | undefined;
   readonly to: SyncToken;
   readonly ignored: ReadonlySet<UserId>;
+  /** Whether the viewer wants to see no invite of a user. */
+  readonly hidesInvite: (inviter: UserId) => Promise<boolean>;
   readonly members: DeviceMembers;
   readonly chunks: RoomChunks;
   /** Up to where there were events in the skeleton's joined rooms, as it saw them; a token goes further. */

@@ -175,7 +175,7 @@ function ephemeral(
 async function stripped(
   tx: ReadTx,
   rooms: SyncRooms,
-  { ignored }: SyncContext,
+  { ignored, hidesInvite }: SyncContext,
   listed: readonly UserRoom[],
   key: 'invite_state' | 'knock_state',
 ): Promise<readonly string[]> {
@@ -186,7 +186,9 @@ async function stripped(
   const entries: string[] = [];
   for (const room of listed) {
     const member = members.find((event) => event.nid === room.eventNid);
-    if (member === undefined || (key === 'invite_state' && ignored.has(member.event.sender))) continue;
+    if (member === undefined) continue;
+    const { sender } = member.event;
+    if (key === 'invite_state' && (ignored.has(sender) || (await hidesInvite(sender)))) continue;
     const state = await rooms.strippedState(tx, member);
     entries.push(`${JSON.stringify(room.roomId)}:{"${key}":{"events":[${state.join(',')}]}}`);
   }

@@ -120,6 +120,7 @@ export class Sync {
       since,
       to,
       ignored: await this.#options.accounts.ignoredUsers(viewer.userId),
+      hidesInvite: (inviter) => this.#options.accounts.hidesInvite(viewer.userId, inviter),
       members: this.#members.forRequest(viewer, since && query.since),
       chunks: this.#chunks,
       lastEvents,
