@@ -139,6 +139,27 @@ describe('two servers', () => {
     await eventually(rooms, (all) => !all.includes(roomId));
   });
 
+  it('fetches the history of a room as somebody pages back to it', async () => {
+    const roomId = await createRoom();
+    const sent: string[] = [];
+    for (let index = 0; index < 130; index++) {
+      sent.push(`old ${index}`);
+      await send(alice, roomId, `old ${index}`);
+    }
+    await joinAsBob(roomId);
+    const seen: string[] = [];
+    let from = '';
+    for (let pages = 0; pages < 20; pages++) {
+      const target = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=30${from}`;
+      const page = await bob.request('GET', target);
+      assert.equal(page.status, 200, page.bytes.toString());
+      for (const event of page.body.chunk) if (event.content.body !== undefined) seen.push(event.content.body);
+      if (page.body.end === undefined) break;
+      from = `&from=${encodeURIComponent(page.body.end)}`;
+    }
+    assert.deepEqual(seen.reverse(), sent);
+  });
+
   it('brings both servers to the same state after they wrote at the same time', async () => {
     const roomId = await createRoom({ room_version: '11' });
     await joinAsBob(roomId);

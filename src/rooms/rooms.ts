@@ -90,7 +90,6 @@ export class Rooms {
     this.#clock = clock;
     this.#serverName = serverName;
     this.reading = makeReading({ database, clock, events: reader, stateTree, stateKeys, accounts });
-    this.reads = new RoomReads(this.reading);
     this.#hotRooms = new HotRooms(database, stores);
     this.#transactions = new Transactions(database);
     const hotRooms = this.#hotRooms;
@@ -110,6 +109,7 @@ export class Rooms {
     const received = { ...stores, database, hub, clock, serverName, accounts, invitePolicy, hotRooms, writer, log };
     this.federated =
       federation === undefined ? undefined : new FederatedRooms({ ...received, federation }, this.reading.states);
+    this.reads = new RoomReads(this.reading, this.federated?.backfill);
     const write = {
       database,
       hotRooms,

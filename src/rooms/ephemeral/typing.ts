@@ -116,7 +116,7 @@ export class Typing implements Disposable {
 
   #publish(roomId: RoomId, room: RoomTyping): void {
     room.view = this.#view([...room.untilTs.keys()]);
-    const news: StreamNews = { stream: 'typing', position: room.view.position };
+    const news: StreamNews = { stream: 'typing', roomId, position: room.view.position };
     this.#hub.wake([`room:${roomId}`, 'stream:typing'], news);
   }
 

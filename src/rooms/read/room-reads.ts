@@ -11,7 +11,7 @@ import { type RoomSummaryRequest, roomSummary, type ViewedPreview } from './room
 import { type HierarchyPage, type HierarchyRequest, spaceHierarchy } from './space-hierarchy.ts';
 import { type StateEventRequest, stateEventJson, stateJson } from './state-answers.ts';
 import { type ThreadsRequest, threadsJson } from './threads.ts';
-import { type TimelineRequest, timelineJson } from './timeline.ts';
+import { NO_OLDER_HISTORY, type OlderHistory, type TimelineRequest, timelineJson } from './timeline.ts';
 import { eventByTimestamp, type TimestampRequest } from './timestamps.ts';
 import type { Viewer } from './viewer.ts';
 
@@ -21,16 +21,18 @@ import type { Viewer } from './viewer.ts';
  */
 export class RoomReads {
   readonly #reading: Reading;
+  readonly #history: OlderHistory;
   readonly #joinedMembers: JoinedMembers;
 
-  constructor(reading: Reading) {
+  constructor(reading: Reading, history: OlderHistory = NO_OLDER_HISTORY) {
     this.#reading = reading;
+    this.#history = history;
     this.#joinedMembers = new JoinedMembers(reading);
   }
 
   /** A page of the timeline: the answer of `/messages`. */
   timeline(request: TimelineRequest): Promise<string> {
-    return timelineJson(this.#reading, request);
+    return timelineJson(this.#reading, request, this.#history);
   }
 
   /** An event and what stands around it: the answer of `/context`. */

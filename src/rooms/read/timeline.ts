@@ -26,11 +26,16 @@ export interface TimelineRequest {
  * Spec: client-server-api/#get_matrixclientv3roomsroomidmessages
  * @throws M_FORBIDDEN where the viewer may not read the room, M_INVALID_PARAM for a bad token
  */
-export async function timelineJson(reading: Reading, request: TimelineRequest): Promise<string> {
+export async function timelineJson(
+  reading: Reading,
+  request: TimelineRequest,
+  history: OlderHistory = NO_OLDER_HISTORY,
+): Promise<string> {
   const { viewer, dir, limit, filter, roomId } = request;
   const { database, events, states, presenter } = reading;
   const to = request.to === undefined ? undefined : parsePosition(request.to);
   const asked = request.from === undefined ? undefined : parsePosition(request.from);
+  const isCut = dir === 'b' && (await fetchOlder(reading, request, history, asked));
   const ignored = await reading.accounts.ignoredUsers(viewer.userId);
   return database.read(async (tx) => {
     const readable = await getReadableRoom(tx, states, roomId, viewer.userId);
@@ -39,10 +44,38 @@ export async function timelineJson(reading: Reading, request: TimelineRequest): 
     const range = { roomNid: readable.room.room_nid, dir, from, to, limit };
     const page = await readPage(tx, events, range, { filter, sight, ignored });
     const chunk = await presenter.present(tx, page.events, viewer, { sight, aggregateBut: ignored });
-    const end = page.end === undefined ? '' : `"end":"${timelineToken(page.end)}",`;
+    // What is still missing may come later: there is a place to go on from.
+    const endsAt = page.end ?? (isCut ? gapBehind(page.events, from) : undefined);
+    const end = endsAt === undefined ? '' : `"end":"${timelineToken(endsAt)}",`;
     const state = filter?.lazyLoadMembers ? await senderMembers(tx, reading, page.events, viewer, sight) : '';
     return `{"start":"${timelineToken(from)}",${end}"chunk":${jsonArray(chunk)}${state}}`;
   });
+}
+
+/** Fetches what other servers know of a room's past; `rooms/receive` does. */
+export interface OlderHistory {
+  /** Sees to it that a page back from a position has no hole. Resolves with whether one is left. */
+  before(roomId: RoomId, from: number, limit: number): Promise<boolean>;
+}
+
+/** All there is is here. */
+export const NO_OLDER_HISTORY: OlderHistory = { before: async () => false };
+
+/** Only for those who may read in the room. */
+async function fetchOlder(
+  { database, states }: Reading,
+  { roomId, viewer, limit }: TimelineRequest,
+  history: OlderHistory,
+  from: number | undefined,
+): Promise<boolean> {
+  if (history === NO_OLDER_HISTORY) return false;
+  await database.read((tx) => getReadableRoom(tx, states, roomId, viewer.userId));
+  return history.before(roomId, from ?? Number.MAX_SAFE_INTEGER, limit);
+}
+
+function gapBehind(events: readonly StoredEvent[], from: number): number {
+  const last = events.at(-1);
+  return last === undefined ? from : last.position - 1;
 }
 
 /** Where a timeline begins for a viewer who names no place. */

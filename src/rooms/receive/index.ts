@@ -2,6 +2,7 @@
 import { toClientError } from '../../federation/index.ts';
 import type { RoomAlias, ServerName } from '../../protocol/ids/index.ts';
 import type { StateReader } from '../read/state-reader.ts';
+import { Backfill } from './backfill.ts';
 import type { ReceiveDeps } from './deps.ts';
 import { Invites } from './invites.ts';
 import { OutOfBand } from './out-of-band.ts';
@@ -24,6 +25,7 @@ export class FederatedRooms {
   readonly invites: Invites;
   readonly serveMemberships: ServeMemberships;
   readonly serveHistory: ServeHistory;
+  readonly backfill: Backfill;
   readonly #deps: ReceiveDeps;
 
   constructor(deps: ReceiveDeps, states: StateReader) {
@@ -34,6 +36,7 @@ export class FederatedRooms {
     this.invites = new Invites(deps, this.receiver, outOfBand);
     this.serveMemberships = new ServeMemberships(deps, this.receiver);
     this.serveHistory = new ServeHistory(deps, states, this.serveMemberships);
+    this.backfill = new Backfill(deps, queues);
     this.#deps = deps;
   }
 

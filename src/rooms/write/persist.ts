@@ -121,7 +121,11 @@ async function persistEvent(
 }
 
 /** Writes a state that is told by its differences from another one, and returns its root. */
-async function writeState(tx: WriteTx, deps: PersistDeps, { root, changes }: StateAt): Promise<number> {
+export async function writeState(
+  tx: WriteTx,
+  deps: Pick<PersistDeps, 'stateKeys' | 'stateTree'>,
+  { root, changes }: StateAt,
+): Promise<number> {
   const pairs: StateChange[] = [];
   for (const [key, reference] of changes) {
     const [type, stateKey] = splitStateKey(key);

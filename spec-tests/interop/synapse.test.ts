@@ -1,0 +1,253 @@
+/** Rooms that we share with a Synapse: each side makes them, and each side does what users do. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { writeCertificates } from '../../src/testing/network.ts';
+import { freePort, TestServer } from '../../src/testing/test-server.ts';
+import type { TestUser } from '../../src/testing/test-user.ts';
+import {
+  act,
+  createRoom,
+  eventually,
+  join,
+  joinedRooms,
+  membership,
+  send,
+  setState,
+  stateContent,
+  texts,
+} from './room-client.ts';
+import { Synapse } from './synapse.ts';
+
+interface Side {
+  readonly name: string;
+  readonly user: TestUser;
+}
+
+describe('with a Synapse', () => {
+  const parts = new AsyncDisposableStack();
+  let ours: Side;
+  let theirs: Side;
+  let synapse: Synapse;
+
+  before(async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'interop-'));
+    parts.defer(() => rm(folder, { recursive: true, force: true }));
+    const files = await writeCertificates(folder);
+    const port = await freePort();
+    const listener = { port, addresses: ['127.0.0.1'], resources: ['federation' as const], tls: true };
+    const name = `localhost:${port}`;
+    const server = parts.use(
+      await TestServer.start({
+        listeners: [{ ...listener, certificate_file: files.certificate, key_file: files.key }],
+        config: {
+          server: { name },
+          federation: { allow_private_addresses: true, ca_file: files.ca },
+          logging: { level: 'error' },
+        },
+      }),
+    );
+    synapse = parts.use(await Synapse.start(files));
+    ours = { name, user: await server.register('ours') };
+    theirs = { name: synapse.name, user: await synapse.register('theirs') };
+  });
+
+  after(() => parts.disposeAsync());
+
+  for (const version of ['6', '9', '10', '11', '12']) {
+    for (const [who, sides] of [
+      ['us', () => [ours, theirs]],
+      ['them', () => [theirs, ours]],
+    ] as const) {
+      it(`talks in a room of version ${version} made by ${who}`, async () => {
+        const [host, guest] = sides();
+        assert(host !== undefined && guest !== undefined);
+        const roomId = await createRoom(host.user, { room_version: version });
+        await send(host.user, roomId, 'before');
+        await join(guest.user, roomId, host.name);
+        await eventually(
+          () => membership(host.user, roomId, guest.user.userId),
+          (is) => is === 'join',
+        );
+        await send(host.user, roomId, 'from the host');
+        await eventually(
+          () => texts(guest.user, roomId),
+          (all) => all.includes('from the host'),
+        );
+        await send(guest.user, roomId, 'from the guest');
+        await eventually(
+          () => texts(host.user, roomId),
+          (all) => all.includes('from the guest'),
+        );
+        await setState(host.user, roomId, 'm.room.topic', { topic: 'agreed' });
+        await eventually(
+          () => stateContent(guest.user, roomId, 'm.room.topic'),
+          (content) => content.topic === 'agreed',
+        );
+        await act(guest.user, roomId, 'leave');
+        await eventually(
+          () => membership(host.user, roomId, guest.user.userId),
+          (is) => is === 'leave',
+        );
+      });
+    }
+  }
+
+  for (const [who, sides] of [
+    ['us', () => [ours, theirs]],
+    ['them', () => [theirs, ours]],
+  ] as const) {
+    const both = () => {
+      const [host, guest] = sides();
+      assert(host !== undefined && guest !== undefined);
+      return { host, guest };
+    };
+
+    it(`invites, kicks and bans from a room made by ${who}`, async () => {
+      const { host, guest } = both();
+      const roomId = await createRoom(host.user, { preset: 'private_chat', name: 'Den' });
+      await act(host.user, roomId, 'invite', guest.user.userId);
+      await join(guest.user, roomId, host.name);
+      await eventually(
+        () => membership(host.user, roomId, guest.user.userId),
+        (is) => is === 'join',
+      );
+      await act(host.user, roomId, 'kick', guest.user.userId);
+      await eventually(
+        () => joinedRooms(guest.user),
+        (rooms) => !rooms.includes(roomId),
+      );
+      await act(host.user, roomId, 'ban', guest.user.userId);
+      await act(host.user, roomId, 'unban', guest.user.userId);
+      await act(host.user, roomId, 'invite', guest.user.userId);
+      await act(guest.user, roomId, 'leave');
+      await eventually(
+        () => membership(host.user, roomId, guest.user.userId),
+        (is) => is === 'leave',
+      );
+    });
+
+    it(`joins by an alias of ${who}, and finds the room in the directory`, async () => {
+      const { host, guest } = both();
+      const roomId = await createRoom(host.user, { room_alias_name: 'hall', visibility: 'public', name: 'Hall' });
+      await join(guest.user, `#hall:${host.name}`, host.name);
+      assert.equal(await membership(guest.user, roomId, guest.user.userId), 'join');
+      const target = `/_matrix/client/v3/publicRooms?server=${encodeURIComponent(host.name)}`;
+      const listed = await guest.user.request('GET', target);
+      assert(
+        listed.body.chunk?.some((room: { room_id: string }) => room.room_id === roomId),
+        listed.bytes.toString(),
+      );
+    });
+
+    it(`shows the profile of a user of ${who}`, async () => {
+      const { host, guest } = both();
+      const profile = `/_matrix/client/v3/profile/${encodeURIComponent(host.user.userId)}`;
+      await host.user.request('PUT', `${profile}/displayname`, { displayname: 'The Host' });
+      assert.equal((await guest.user.request('GET', profile)).body.displayname, 'The Host');
+    });
+
+    it(`lets a knocker into a room made by ${who}`, async () => {
+      const { host, guest } = both();
+      const state = [{ type: 'm.room.join_rules', state_key: '', content: { join_rule: 'knock' } }];
+      const roomId = await createRoom(host.user, { preset: 'private_chat', initial_state: state });
+      const target = `/_matrix/client/v3/knock/${encodeURIComponent(roomId)}?via=${encodeURIComponent(host.name)}`;
+      const knocked = await guest.user.request('POST', `${target}&server_name=${encodeURIComponent(host.name)}`, {});
+      assert.equal(knocked.status, 200, knocked.bytes.toString());
+      await eventually(
+        () => membership(host.user, roomId, guest.user.userId),
+        (is) => is === 'knock',
+      );
+      await act(host.user, roomId, 'invite', guest.user.userId);
+      await join(guest.user, roomId, host.name);
+      await eventually(
+        () => membership(host.user, roomId, guest.user.userId),
+        (is) => is === 'join',
+      );
+    });
+
+    it(`lets members of one room join a restricted one made by ${who}`, async () => {
+      const { host, guest } = both();
+      const space = await createRoom(host.user);
+      await join(guest.user, space, host.name);
+      await eventually(
+        () => membership(host.user, space, guest.user.userId),
+        (is) => is === 'join',
+      );
+      const allow = [{ type: 'm.room_membership', room_id: space }];
+      const state = [{ type: 'm.room.join_rules', state_key: '', content: { join_rule: 'restricted', allow } }];
+      const roomId = await createRoom(host.user, { preset: 'private_chat', initial_state: state, room_version: '10' });
+      await join(guest.user, roomId, host.name);
+      await eventually(
+        () => membership(host.user, roomId, guest.user.userId),
+        (is) => is === 'join',
+      );
+    });
+
+    it(`brings redactions of a room made by ${who}`, async () => {
+      const { host, guest } = both();
+      const roomId = await createRoom(host.user);
+      await join(guest.user, roomId, host.name);
+      await eventually(
+        () => membership(host.user, roomId, guest.user.userId),
+        (is) => is === 'join',
+      );
+      const eventId = await send(guest.user, roomId, 'to be redacted');
+      await eventually(
+        () => texts(host.user, roomId),
+        (all) => all.includes('to be redacted'),
+      );
+      const target = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(eventId)}/r${roomId.length}`;
+      assert.equal((await host.user.request('PUT', target, {})).status, 200);
+      await eventually(
+        () => texts(guest.user, roomId),
+        (all) => !all.includes('to be redacted'),
+      );
+    });
+
+    it(`brings typing and receipts of a room made by ${who}`, async () => {
+      const { host, guest } = both();
+      const roomId = await createRoom(host.user);
+      await join(guest.user, roomId, host.name);
+      await eventually(
+        () => membership(host.user, roomId, guest.user.userId),
+        (is) => is === 'join',
+      );
+      const eventId = await send(host.user, roomId, 'read this');
+      await eventually(
+        () => texts(guest.user, roomId),
+        (all) => all.includes('read this'),
+      );
+      const room = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}`;
+      await guest.user.request('PUT', `${room}/typing/${encodeURIComponent(guest.user.userId)}`, {
+        typing: true,
+        timeout: 30_000,
+      });
+      await guest.user.request('POST', `${room}/receipt/m.read/${encodeURIComponent(eventId)}`, {});
+      const ephemeral = async () => {
+        const sync = await host.user.request('GET', '/_matrix/client/v3/sync?timeout=0');
+        return JSON.stringify(sync.body.rooms?.join?.[roomId]?.ephemeral ?? {});
+      };
+      const shown = await eventually(ephemeral, (json) => json.includes('m.typing') && json.includes('m.receipt'));
+      assert(shown.includes(guest.user.userId));
+    });
+  }
+
+  it('goes on after the other side was killed', async () => {
+    const roomId = await createRoom(ours.user);
+    await join(theirs.user, roomId, ours.name);
+    await eventually(
+      () => membership(ours.user, roomId, theirs.user.userId),
+      (is) => is === 'join',
+    );
+    await synapse.stop('SIGKILL');
+    for (let index = 0; index < 60; index++) await send(ours.user, roomId, `missed ${index}`);
+    await synapse.run();
+    await eventually(
+      () => texts(theirs.user, roomId),
+      (all) => all.includes('missed 59') && all.includes('missed 0'),
+    );
+  });
+});

@@ -1,0 +1,200 @@
+import { checkAuth } from '../../protocol/auth/index.ts';
+import type { Event } from '../../protocol/event/index.ts';
+import { type EventId, type RoomId, type ServerName, serverNameOf } from '../../protocol/ids/index.ts';
+import { fillGap, firstPositionIn, insertGap, listGapsUpTo, placeOutlier } from '../store/graph-rows.ts';
+import { insertEvent, insertRelation, StoredEvent, UNREAD } from '../store/index.ts';
+import { consequencesOf } from '../write/consequences.ts';
+import type { HotRoom } from '../write/hot-room.ts';
+import type { StateAt } from '../write/pending.ts';
+import { writeState } from '../write/persist.ts';
+import type { ReceiveDeps, RoomFacts } from './deps.ts';
+import { MissingEvents } from './missing-events.ts';
+import { keepOutliers, outlierRow, tryParse, verifyAll } from './outliers.ts';
+import type { RoomQueues } from './room-queues.ts';
+import { authStateFor, resolveStates, stateAfter } from './states.ts';
+
+const EVENTS_MAX = 100;
+const GAPS_AT_ONCE = 10;
+const SERVERS_ASKED_MAX = 3;
+/** Where nobody could help, a room is left alone for so long. */
+const PAUSE_MS = 30_000;
+
+/** Fetches the history of rooms that lies before what we have, as somebody pages back to it. Spec: server-server-api/#backfilling-and-retrieving-missing-events */
+export class Backfill {
+  readonly #deps: ReceiveDeps;
+  readonly #queues: RoomQueues;
+  readonly #missing: MissingEvents;
+  readonly #pausedUntil = new Map<RoomId, number>();
+
+  constructor(deps: ReceiveDeps, queues: RoomQueues) {
+    this.#deps = deps;
+    this.#queues = queues;
+    this.#missing = new MissingEvents(deps);
+  }
+
+  /**
+   * Sees to it that a page of `limit` events back from a position has no hole, as far as other servers help.
+   * Resolves with whether something is missing all the same.
+   */
+  async before(roomId: RoomId, from: number, limit: number): Promise<boolean> {
+    const room = await this.#deps.hotRooms.find(roomId);
+    if (room === undefined || !(await this.#hasGap(room, from, limit))) return false;
+    if ((this.#pausedUntil.get(roomId) ?? 0) > this.#deps.clock.now()) return true;
+    return this.#queues.run(roomId, async () => {
+      const gaps = await this.#gaps(room, from);
+      if (gaps.length === 0 || !(await this.#hasGap(room, from, limit))) return gaps.length > 0;
+      const isFilled = await this.#fill(room, gaps);
+      if (!isFilled) this.#pausedUntil.set(roomId, this.#deps.clock.now() + PAUSE_MS);
+      else this.#pausedUntil.delete(roomId);
+      return !isFilled || (await this.#gaps(room, from)).length > 0;
+    });
+  }
+
+  #gaps(room: HotRoom, from: number) {
+    return this.#deps.database.read((tx) => listGapsUpTo(tx, room.roomNid, from, GAPS_AT_ONCE));
+  }
+
+  /** Whether the next hole comes before the page is full. */
+  async #hasGap(room: HotRoom, from: number, limit: number): Promise<boolean> {
+    return this.#deps.database.read(async (tx) => {
+      const [gap] = await listGapsUpTo(tx, room.roomNid, from, 1);
+      if (gap?.position === undefined || gap.position === null) return false;
+      const range = { from, to: gap.position, dir: 'b', limit } as const;
+      return (await this.#deps.reader.inRoom(tx, room.roomNid, range)).length < limit;
+    });
+  }
+
+  async #fill(room: HotRoom, gaps: readonly { readonly missing_event_id: EventId }[]): Promise<boolean> {
+    const facts = { roomId: room.roomId, roomNid: room.roomNid, rules: room.rules };
+    const wanted = gaps.map((gap) => gap.missing_event_id);
+    for (const server of serversOf(room, this.#deps.serverName)) {
+      try {
+        const pdus = await this.#deps.federation.calls.backfill(server, room.roomId, wanted, EVENTS_MAX);
+        const parsed = pdus.flatMap((pdu) => tryParse(facts, pdu) ?? []);
+        const good = await verifyAll(this.#deps, parsed);
+        if ((await this.#place(room, facts, good, server)) > 0) return true;
+      } catch (error) {
+        this.#deps.log.info({ err: error, server, roomId: room.roomId }, 'a server could not give older events');
+      }
+    }
+    return false;
+  }
+
+  /** Gives events their places below all that there is, oldest first, since each needs the state after those before it. */
+  async #place(room: HotRoom, facts: RoomFacts, events: readonly Event[], server: ServerName): Promise<number> {
+    const { database, reader } = this.#deps;
+    const ids = events.map((event) => event.eventId);
+    const known = await database.read((tx) => reader.byIds(tx, ids));
+    const placed = new Set(known.filter((stored) => stored.isPlaced).map((stored) => stored.event.eventId));
+    const fresh = new Map(events.filter((event) => !placed.has(event.eventId)).map((event) => [event.eventId, event]));
+    const newestFirst = [...fresh.values()].sort((a, b) => b.depth - a.depth || b.originServerTs - a.originServerTs);
+    const top = await database.read((tx) => firstPositionIn(tx, room.roomNid));
+    const outliers = new Map(known.map((stored) => [stored.event.eventId, stored.nid]));
+    let count = 0;
+    for (let index = newestFirst.length - 1; index >= 0; index--) {
+      const event = newestFirst[index];
+      if (event === undefined) continue;
+      const where = { position: top - 1 - index, outlierNid: outliers.get(event.eventId), server };
+      if (await this.#placeOne(room, facts, event, where)) count++;
+    }
+    return count;
+  }
+
+  async #placeOne(
+    room: HotRoom,
+    facts: RoomFacts,
+    event: Event,
+    where: { readonly position: number; readonly outlierNid: number | undefined; readonly server: ServerName },
+  ): Promise<boolean> {
+    const { database, reader } = this.#deps;
+    if (!event.isCreate && !(await this.#hasAuthEvents(facts, event, where.server))) return false;
+    const prev = await database.read((tx) => reader.byIds(tx, event.prevEvents));
+    const placed = prev.filter((stored) => stored.isPlaced && stored.roomNid === room.roomNid);
+    const missing = event.prevEvents.filter((id) => !placed.some((stored) => stored.event.eventId === id));
+    let states: readonly StateAt[] = placed.map(stateAfter);
+    if (missing.length > 0) {
+      const claimed = await this.#missing.claimedState(facts, event, where.server);
+      if (claimed === undefined) return false;
+      states = [claimed.state];
+    }
+    const before = event.isCreate
+      ? { root: 0, changes: new Map() }
+      : await database.read((tx) => resolveStates(tx, this.#deps, room, states));
+    const isAllowed =
+      event.isCreate ||
+      checkAuth(event, await database.read((tx) => authStateFor(tx, this.#deps, before, event))).allowed;
+    await this.#write(room, facts, event, { ...where, before, missing, isAllowed });
+    return isAllowed;
+  }
+
+  async #hasAuthEvents(facts: RoomFacts, event: Event, server: ServerName): Promise<boolean> {
+    const { database, reader } = this.#deps;
+    const count = async () => (await database.read((tx) => reader.byIds(tx, event.authEvents))).length;
+    if ((await count()) === event.authEvents.length) return true;
+    await keepOutliers(this.#deps, facts, await this.#missing.authChain(server, event));
+    return (await count()) === event.authEvents.length;
+  }
+
+  async #write(
+    room: HotRoom,
+    facts: RoomFacts,
+    event: Event,
+    place: {
+      readonly position: number;
+      readonly outlierNid: number | undefined;
+      readonly before: StateAt;
+      readonly missing: readonly EventId[];
+      readonly isAllowed: boolean;
+    },
+  ): Promise<void> {
+    const { roomNid } = facts;
+    const { relation } = consequencesOf(room, event, undefined);
+    await this.#deps.database.write('main', async (tx) => {
+      const stateBefore = await writeState(tx, this.#deps, place.before);
+      const position = place.isAllowed ? place.position : null;
+      const row = { ...outlierRow(facts, event, !place.isAllowed), position, state_before: stateBefore };
+      const nid = place.outlierNid ?? (await insertEvent(tx, row));
+      if (place.outlierNid !== undefined) await placeOutlier(tx, nid, row);
+      await fillGap(tx, roomNid, event.eventId);
+      if (place.isAllowed) for (const missing of place.missing) await insertGap(tx, roomNid, missing, nid);
+      if (place.isAllowed && relation !== undefined) {
+        await insertRelation(tx, {
+          event_nid: nid,
+          room_nid: roomNid,
+          relates_to: relation.relatesTo,
+          rel_type: relation.relType,
+          key: relation.key,
+          sender: event.sender,
+          type: event.type,
+          position: place.position,
+          origin_server_ts: event.originServerTs,
+        });
+      }
+      const stored = new StoredEvent({
+        nid,
+        roomNid,
+        position: position ?? 0,
+        stateBefore,
+        event,
+        redactedBy: undefined,
+        txn: undefined,
+        unread: UNREAD.none,
+        threadRoot: undefined,
+        isRefused: !place.isAllowed,
+        isRejected: !place.isAllowed,
+      });
+      tx.onCommit(() => this.#deps.reader.add(stored));
+    });
+  }
+}
+
+/** Servers to ask: those of users with power in the room first, then others. */
+function serversOf(room: HotRoom, ours: ServerName): readonly ServerName[] {
+  const servers = new Set<ServerName>();
+  for (const [userId, membership] of room.snapshot().members()) {
+    const server = serverNameOf(userId);
+    if (membership === 'join' && server !== ours) servers.add(server);
+    if (servers.size >= SERVERS_ASKED_MAX) break;
+  }
+  return [...servers];
+}
