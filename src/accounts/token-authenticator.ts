@@ -34,6 +34,7 @@ export class TokenAuthenticator implements Authenticator {
   readonly #hashesOf = new Map<UserId, Set<string>>();
   /** Counts calls of `forget`: what was read before one must not be cached after it. */
   #generation = 0;
+  readonly #listeners: ((userId: UserId) => void)[] = [];
 
   constructor(database: Database, clock: Clock, lastSeen: LastSeen) {
     this.#database = database;
@@ -56,6 +57,11 @@ export class TokenAuthenticator implements Authenticator {
   forget(userId: UserId): void {
     this.#generation++;
     for (const hash of [...(this.#hashesOf.get(userId) ?? [])]) this.#cache.delete(hash);
+    for (const listener of this.#listeners) listener(userId);
+  }
+
+  onChanged(listener: (userId: UserId) => void): void {
+    this.#listeners.push(listener);
   }
 
   async #load(hash: string, remote: Remote): Promise<Requester> {

@@ -64,6 +64,7 @@ export function oldSyncRoutes(parts: OldSyncParts): Route[] {
       operationId: 'getEvents',
       spec: 'client-server-api/#get_matrixclientv3events',
       auth: 'guest',
+      isLongPoll: true,
       rateLimit: 'generic',
       query: z.object({
         from: z.string().optional(),

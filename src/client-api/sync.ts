@@ -39,6 +39,7 @@ export function syncRoutes(parts: {
       operationId: 'sync',
       spec: 'client-server-api/#get_matrixclientv3sync',
       auth: 'guest',
+      isLongPoll: true,
       query: z.object({
         filter: z.string().optional(),
         since: z.string().optional(),

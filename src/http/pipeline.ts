@@ -47,12 +47,15 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #router;
   readonly #logLevel: 'trace' | 'debug' | 'info';
-  readonly #openSignals: OpenSignals = { controllers: new Set(), isClosing: false };
+  readonly #openSignals: OpenSignals = { controllers: new Set(), byUser: new Map(), isClosing: false };
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#router = createRouter(options.routes);
     this.#logLevel = options.requestLogLevel ?? 'debug';
+    options.authenticator.onChanged?.((userId) => {
+      for (const request of this.#openSignals.byUser.get(userId) ?? []) request.doubt();
+    });
   }
 
   /**
@@ -114,7 +117,16 @@ export class Pipeline {
     if (route.params !== undefined) request.params = validate(route.params, request.params, 'path');
     request.query = route.query === undefined ? undefined : validate(route.query, queryObject(query), 'query');
     if (route.body !== 'none' && auth !== 'federation') await this.#readBody(route, request);
-    return route.handle(request);
+    return route.isLongPoll ? this.#await(route, request, query) : route.handle(request);
+  }
+
+  /** The answer of a request that waits for news, if the one who asked may still have it when it is there. */
+  async #await(route: Route, request: PipelineRequest, query: string): Promise<Result> {
+    const userId = userIdOf(request.requester);
+    if (typeof userId === 'string') request.watch(userId);
+    const result = await route.handle(request);
+    if (request.isDoubtful) await this.#authenticate(route, request, query);
+    return result;
   }
 
   /** The user behind the request's token; undefined only where the route lets anyone in. */

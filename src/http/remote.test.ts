@@ -27,6 +27,16 @@ describe('the remote end of a request', () => {
     );
   });
 
+  it('is not local for web pages of other hosts, which a browser on this machine lets in', () => {
+    const isLocal = (origin: string) => createRemoteOf([])(request('127.0.0.1', { origin })).isLocal;
+    for (const origin of ['https://evil.example', 'http://127.evil.example', 'http://localhost.evil.example', 'null']) {
+      assert.equal(isLocal(origin), false, origin);
+    }
+    for (const origin of ['http://localhost:8008', 'http://127.0.0.1', 'http://[::1]:3000', 'vector://vector']) {
+      assert.equal(isLocal(origin), true, origin);
+    }
+  });
+
   it('believes X-Forwarded-For only from trusted proxies, from the right', () => {
     const headers = { 'x-forwarded-for': '6.6.6.6, 203.0.113.9, 10.1.2.3' };
     assert.equal(createRemoteOf([])(request('10.0.0.1', headers)).ip, '10.0.0.1');

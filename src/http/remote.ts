@@ -17,6 +17,10 @@ const FORWARDING_HEADERS = [
   'x-forwarded-port',
   'x-forwarded-server',
   'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'cf-connecting-ip',
+  'true-client-ip',
   'forwarded',
   'via',
 ] as const;
@@ -35,7 +39,8 @@ export function createRemoteOf(trustedProxies: readonly string[]): RemoteOf {
     const userAgent = headers['user-agent'] ?? '';
     const socketAddress = plainAddress(request.socket.remoteAddress);
     if (!hasForwardingHeader(headers)) {
-      return { ip: socketAddress, isLocal: isLoopback(socketAddress), userAgent };
+      const isLocal = isLoopback(socketAddress) && !isOfForeignPage(headers.origin);
+      return { ip: socketAddress, isLocal, userAgent };
     }
     return { ip: forwardedFor(headers, socketAddress, isTrusted), isLocal: false, userAgent };
   };
@@ -67,6 +72,22 @@ function hopAddress(hop: string): string | undefined {
 function hasForwardingHeader(headers: IncomingHttpHeaders): boolean {
   for (const name of FORWARDING_HEADERS) if (headers[name] !== undefined) return true;
   return false;
+}
+
+/**
+ * Whether a web page of another host sent the request, through a browser that runs here. Any page on the web can do that
+ * to a server on loopback, and since CORS is open it could read the answer.
+ */
+function isOfForeignPage(origin: string | undefined): boolean {
+  if (origin === undefined) return false;
+  // Sandboxed frames, which any page can make.
+  if (!URL.canParse(origin)) return true;
+  const { protocol, hostname } = new URL(origin);
+  // Programs with a scheme of their own.
+  if (protocol !== 'http:' && protocol !== 'https:') return false;
+  if (hostname === 'localhost' || hostname.endsWith('.localhost')) return false;
+  const address = hostname.replace(/^\[|\]$/g, '');
+  return !(ipaddr.isValid(address) && isLoopback(address));
 }
 
 /** IPv4 addresses as such, not mapped into IPv6 as dual-stack sockets give them. */

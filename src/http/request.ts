@@ -11,6 +11,8 @@ let lastId = 0;
 /** Signals that are to be aborted when the server shuts down: those of waiting requests. */
 export interface OpenSignals {
   readonly controllers: Set<AbortController>;
+  /** Those among them that wait for news, by user. */
+  readonly byUser: Map<string, Set<PipelineRequest>>;
   /** Signals that are asked for from now on are aborted already. */
   isClosing: boolean;
 }
@@ -30,6 +32,7 @@ export class PipelineRequest implements RouteRequest<unknown, unknown, unknown, 
   readonly #openSignals: OpenSignals;
   #requestId: string | undefined;
   #controller: AbortController | undefined;
+  #isDoubtful = false;
 
   constructor(incoming: IncomingMessage, response: ServerResponse, remote: Remote, now: number, open: OpenSignals) {
     this.incoming = incoming;
@@ -56,11 +59,33 @@ export class PipelineRequest implements RouteRequest<unknown, unknown, unknown, 
     return this.#controller.signal;
   }
 
+  /** Whether the user's tokens have changed since `watch`. */
+  get isDoubtful(): boolean {
+    return this.#isDoubtful;
+  }
+
+  /** Listens until the answer is out for changes of the user's tokens. */
+  watch(userId: string): void {
+    const { byUser } = this.#openSignals;
+    const ofUser = byUser.get(userId) ?? new Set();
+    byUser.set(userId, ofUser.add(this));
+    this.response.once('close', () => {
+      ofUser.delete(this);
+      if (ofUser.size === 0 && byUser.get(userId) === ofUser) byUser.delete(userId);
+    });
+  }
+
+  /** The user's tokens have changed: nothing is waited for any more, and who asks is to be looked at again. */
+  doubt(): void {
+    this.#isDoubtful = true;
+    this.#controller?.abort();
+  }
+
   #startController(): AbortController {
     const controller = new AbortController();
     const open = this.#openSignals;
     const { response } = this;
-    if (open.isClosing || response.destroyed) controller.abort();
+    if (open.isClosing || this.#isDoubtful || response.destroyed) controller.abort();
     open.controllers.add(controller);
     response.once('close', () => {
       open.controllers.delete(controller);

@@ -42,6 +42,8 @@ export interface Authenticator {
    * pipeline refuses them where the route doesn't allow them.
    */
   authenticate(accessToken: string, remote: Remote, masquerade?: Masquerade): Promise<Requester> | Requester;
+  /** Calls `listener` after each change of what a user's tokens are worth, so that requests that wait can be looked at. */
+  onChanged?(listener: (userId: UserId) => void): void;
 }
 
 /** A federation request as it was signed. */

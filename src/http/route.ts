@@ -123,6 +123,11 @@ export interface RouteDeclaration<
   readonly allowLocked?: boolean;
   /** Serves suspended accounts too. The default is true for GET and false for the rest (403 `M_USER_SUSPENDED`). */
   readonly allowSuspended?: boolean;
+  /**
+   * Answers only when there is news. When the user logs out, is locked, or anything else happens to the tokens, `signal` is
+   * aborted, and whoever may no longer ask gets the refusal instead of the answer.
+   */
+  readonly isLongPoll?: boolean;
   /** By default derived from the path: `/_matrix/federation`, `/_matrix/key` and `auth: 'federation'` are `federation`, admin paths `admin`. */
   readonly resource?: Resource;
   handle(
@@ -145,6 +150,7 @@ export interface Route {
   readonly response: z.ZodType | undefined;
   readonly allowLocked: boolean;
   readonly allowSuspended: boolean;
+  readonly isLongPoll: boolean;
   readonly resource: Resource;
   handle(request: RouteRequest<unknown, unknown, unknown, unknown>): Promise<Result> | Result;
 }
@@ -184,6 +190,7 @@ export function route<
     response: declaration.response,
     allowLocked: declaration.allowLocked ?? false,
     allowSuspended: declaration.allowSuspended ?? declaration.method === 'GET',
+    isLongPoll: declaration.isLongPoll ?? false,
     resource: declaration.resource ?? resourceOf(paths[0] ?? '', declaration.auth),
     handle: declaration.handle,
   };
