@@ -63,7 +63,8 @@ export class PushFollower implements AsyncDisposable {
     const { signal } = this.#controller;
     const common = {
       startAt: 'now',
-      handle: async (notices: readonly Notice[]) => (tx: WriteTx) => this.#enqueue(tx, notices),
+      handle: async (notices: readonly Notice[]) =>
+        notices.some(({ to }) => to.length > 0) ? (tx: WriteTx) => this.#enqueue(tx, notices) : undefined,
       signal,
     } as const;
     this.#ended = Promise.all([

@@ -1,7 +1,7 @@
 import { parseEventId } from '../protocol/ids/index.ts';
 import type { EventReader, StoredEvent } from '../rooms/index.ts';
 import { type Database, type ReadTx, TokenIndex, type WriteTx } from '../storage/index.ts';
-import { type ConsumerDeps, runConsumer } from '../streams/index.ts';
+import { type ConsumerDeps, ConsumerPace, runConsumer } from '../streams/index.ts';
 import { replacedBy, SEARCHED_TYPES, type SearchKey, searchableOf } from './searchable.ts';
 import {
   deleteAllDocuments,
@@ -22,6 +22,10 @@ interface Change {
 
 const CONSUMER = 'search';
 const BATCH_ROWS_MAX = 50;
+/** Events of this time are indexed in one commit. */
+const GATHER_MS = 100;
+/** A search waits no longer than this for the newest events. */
+const CATCH_UP_MS_MAX = 1_000;
 
 /** Keeps the search index up with the events: a consumer of their stream. */
 export class SearchIndexer implements AsyncDisposable {
@@ -29,6 +33,7 @@ export class SearchIndexer implements AsyncDisposable {
   readonly #deps: ConsumerDeps;
   readonly #database: Database;
   readonly #events: EventReader;
+  readonly #pace = new ConsumerPace(GATHER_MS);
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
 
   constructor(deps: ConsumerDeps & { readonly events: EventReader }) {
@@ -48,11 +53,17 @@ export class SearchIndexer implements AsyncDisposable {
         read: (tx, from, to, limit) => this.#read(tx, from, to, limit),
         handle: async (changes) => (tx) => this.#write(tx, changes),
         batchRowsMax: BATCH_ROWS_MAX,
+        pace: this.#pace,
         signal: controller.signal,
       },
       this.#deps,
     );
     this.#running = { controller, ended };
+  }
+
+  /** Resolves when all events that are there by now can be found; after a moment also where there are too many. */
+  caughtUp(): Promise<void> {
+    return this.#pace.waitFor(this.#deps.streams.current('events'), CATCH_UP_MS_MAX);
   }
 
   /** Makes the index anew from the events. Meanwhile searches find what is in it already. */

@@ -71,6 +71,7 @@ export class Search {
     if (phrases.length === 0) return NOTHING;
     const rooms = await this.#roomsOf(request.viewer.userId, request.filter);
     if (rooms.size === 0) return NOTHING;
+    await this.#indexer.caughtUp();
     const { database } = this.#reading;
     const query = queryOf(phrases, request.keys, rooms);
     const count = this.#indexer.index.count(database, { ...query, limit: COUNT_MAX });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Database, Migrations, StreamDeclaration } from '../storage/index.ts';
 import { forEachDatabase } from '../testing/databases.ts';
-import { type Consumer, Cursors, Hub, runConsumer, Streams, streamsMigrations } from './index.ts';
+import { type Consumer, ConsumerPace, Cursors, Hub, runConsumer, Streams, streamsMigrations } from './index.ts';
 
 declare module '../storage/tables.ts' {
   interface Tables {
@@ -156,5 +156,46 @@ forEachDatabase((_name, open, createConfig) => {
     await publish(database, hub);
     await done;
     assert.deepEqual(batches, [[4]]);
+  });
+
+  it('writes a cursor without work only after a while, and when it ends', async () => {
+    await using database = await open(migrations, { streams: [news] });
+    const hub = new Hub();
+    const cursors = new Cursors();
+    const cursor = () => database.read((tx) => cursors.find(tx, 'test'));
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const { done } = follow(database, hub, 0, {
+      signal: stop.signal,
+      async handle(rows) {
+        seen.push(...rows.map((row) => row.position));
+        return undefined;
+      },
+    });
+    await publish(database, hub, 3);
+    while (seen.length < 3) await new Promise(setImmediate);
+    assert.equal(await cursor(), 0);
+    stop.abort();
+    await done;
+    assert.equal(await cursor(), 3);
+  });
+
+  it('lets news gather at its pace, and hurries for who waits', async () => {
+    await using database = await open(migrations, { streams: [news] });
+    const hub = new Hub();
+    const pace = new ConsumerPace(600_000);
+    const { done, batches } = follow(database, hub, 3, { pace });
+    await pace.waitFor(0, 1_000);
+    await publish(database, hub);
+    await publish(database, hub);
+    await pace.waitFor(2, 60_000);
+    assert.deepEqual(batches.flat(), [1, 2]);
+    await publish(database, hub);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual(batches.flat(), [1, 2], 'nobody waits for the third');
+    await pace.waitFor(3, 60_000);
+    await done;
+    assert.deepEqual(batches.flat(), [1, 2, 3]);
+    await pace.waitFor(4, 1);
   });
 });

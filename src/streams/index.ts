@@ -1,4 +1,5 @@
 export { type Consumer, type ConsumerDeps, runConsumer } from './consumer.ts';
+export { ConsumerPace } from './consumer-pace.ts';
 export { Cursors } from './cursors.ts';
 export { Hub, type Listener } from './hub.ts';
 export { MemoryStream, Streams, stream } from './streams.ts';

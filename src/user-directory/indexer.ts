@@ -34,7 +34,8 @@ export class UserDirectoryIndexer implements AsyncDisposable {
     const { signal } = this.#controller;
     const common = {
       startAt: 'beginning',
-      handle: async (users: readonly NamedUser[]) => (tx: WriteTx) => this.#write(tx, users),
+      handle: async (users: readonly NamedUser[]) =>
+        users.some(({ userId }) => userId !== undefined) ? (tx: WriteTx) => this.#write(tx, users) : undefined,
       signal,
     } as const;
     this.#ended = Promise.all([
