@@ -8,7 +8,7 @@ import type { Config } from '../config/index.ts';
 import type { Reply } from '../http/result.ts';
 import { type Jobs, job } from '../jobs/index.ts';
 import { forbidden, MatrixError, notFound } from '../protocol/errors.ts';
-import type { ServerName } from '../protocol/ids/index.ts';
+import type { ServerName, UserId } from '../protocol/ids/index.ts';
 import type { Database, WriteTx } from '../storage/index.ts';
 import type { ConsumerDeps, Hub } from '../streams/index.ts';
 import type { BlobStore } from './blobs/blob-store.ts';
@@ -22,7 +22,7 @@ import { type MediaRules, rulesOf } from './rules.ts';
 import { serve } from './serve.ts';
 import { findMedia } from './store/media-rows.ts';
 import { listDeletions } from './store/reference-rows.ts';
-import { markMedia } from './store/tidy-rows.ts';
+import { listUploads, markMedia } from './store/tidy-rows.ts';
 import { PictureProcesses } from './thumbnails/picture-processes.ts';
 import type { ThumbnailWish } from './thumbnails/plan.ts';
 import { Thumbnails } from './thumbnails/thumbnails.ts';
@@ -76,6 +76,7 @@ export interface ThumbnailDownload extends Omit<Download, 'fileName'> {
 
 /** Retention is a matter of days. */
 const TIDY_EVERY_MS = 3_600_000;
+const DELETE_PAGE = 200;
 const THUMBNAIL_JOB = 'media.make_thumbnails';
 
 async function openS3(section: NonNullable<Config['media']['s3']>): Promise<BlobStore> {
@@ -211,6 +212,16 @@ export class Media implements AsyncDisposable {
     const row = await this.#database.read((tx) => findMedia(tx, origin, mediaId));
     if (row === undefined) throw notFound('No such file');
     await this.#deletions.delete([row], reason);
+  }
+
+  /** Deletes all that a user has uploaded, also what was only announced. Gives how many files there were. */
+  async deleteUploadsOf(userId: UserId, reason: string): Promise<number> {
+    for (let count = 0; ; ) {
+      const rows = await this.#database.read((tx) => listUploads(tx, userId, 0, DELETE_PAGE));
+      if (rows.length === 0) return count;
+      await this.#deletions.delete(rows, reason);
+      count += rows.length;
+    }
   }
 
   /** Hides a file from everybody, or shows it again. A protected one is not hidden. Throws `M_NOT_FOUND`. */
