@@ -1,12 +1,5 @@
-import {
-  parseRoomId,
-  parseUserId,
-  type RoomId,
-  type ServerName,
-  serverNameOf,
-  type UserId,
-} from '../../protocol/ids/index.ts';
-import { isJsonObject, type JsonObject, readArray, readString } from '../../protocol/json/index.ts';
+import { parseUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
+import { allowedRoomsOf } from '../join-rules.ts';
 import { findMembership } from '../store/index.ts';
 import type { WriteDeps } from './deps.ts';
 import type { HotRoom } from './hot-room.ts';
@@ -21,9 +14,6 @@ export interface Admission {
 
 type AdmissionDeps = Pick<WriteDeps, 'database' | 'hotRooms' | 'serverName' | 'writer'>;
 
-/** Rooms that a join rule may name; more are not looked at. */
-const ALLOWED_ROOMS_MAX = 100;
-
 /**
  * Evaluates the conditions of a restricted room for a user. For other rooms the answer isn't asked for.
  * Spec: client-server-api/#restricted-rooms
@@ -36,22 +26,12 @@ export async function admissionTo(deps: AdmissionDeps, roomId: RoomId, userId: U
   });
   if (rule === undefined) return { isMet: false, isKnown: true, authoriserIn };
   let isKnown = true;
-  for (const allowed of allowedRooms(rule)) {
+  for (const allowed of allowedRoomsOf(rule)) {
     const room = await deps.hotRooms.find(allowed);
     if (room?.isResident(deps.serverName) !== true) isKnown = false;
     else if (await isJoined(deps, room, userId)) return { isMet: true, isKnown: true, authoriserIn };
   }
   return { isMet: false, isKnown, authoriserIn };
-}
-
-function allowedRooms(rule: JsonObject): readonly RoomId[] {
-  const rooms: RoomId[] = [];
-  for (const condition of readArray(rule, 'allow') ?? []) {
-    if (!isJsonObject(condition) || readString(condition, 'type') !== 'm.room_membership') continue;
-    const roomId = parseRoomId(readString(condition, 'room_id') ?? '');
-    if (roomId !== undefined && rooms.length < ALLOWED_ROOMS_MAX) rooms.push(roomId);
-  }
-  return rooms;
 }
 
 async function isJoined(deps: AdmissionDeps, room: HotRoom, userId: UserId): Promise<boolean> {
