@@ -111,6 +111,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
         return rows.filter((row) => row.membership === 'join').map((row) => row.room_id);
       },
     },
+    checksSignatures: config.encryption.check_device_signatures,
     log,
   });
   const sync = new Sync({

@@ -17,12 +17,10 @@ export const mediaSection = z
     }),
     s3: z
       .strictObject({
-        endpoint: z
-          .url({ protocol: /^https?$/ })
-          .meta({
-            description: 'The address of the bucket.',
-            examples: ['https://s3.eu-central-1.amazonaws.com/my-bucket'],
-          }),
+        endpoint: z.url({ protocol: /^https?$/ }).meta({
+          description: 'The address of the bucket.',
+          examples: ['https://s3.eu-central-1.amazonaws.com/my-bucket'],
+        }),
         region: z.string().prefault('auto').meta({ description: "The bucket's region." }),
         access_key_id: z.string().meta({ description: 'The key.' }),
         secret_access_key: z.string().meta({ description: 'Its secret.' }),

@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { callsSection } from './calls.ts';
 import { databaseSection } from './database.ts';
-import { federationSection } from './federation.ts';
 import { delayedEventsSection } from './delayed-events.ts';
 import { emailSection } from './email.ts';
+import { encryptionSection } from './encryption.ts';
+import { federationSection } from './federation.ts';
 import { httpSection } from './http.ts';
 import { listenersSection } from './listeners.ts';
 import { loggingSection } from './logging.ts';
@@ -33,6 +34,7 @@ export const configSchema = z.strictObject({
   rooms: roomsSection,
   media: mediaSection,
   user_directory: userDirectorySection,
+  encryption: encryptionSection,
   presence: presenceSection,
   push: pushSection,
   calls: callsSection,

@@ -42,6 +42,7 @@ async function setUp(open: OpenTestDatabase, config?: DatabaseConfig) {
     clock,
     accounts,
     rooms: { joinedRoomIds: async () => [] },
+    checksSignatures: true,
     log: { warn: (fields) => warnings.push(fields) },
   });
   const register = async (username: string) => {

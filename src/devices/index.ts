@@ -43,6 +43,8 @@ export interface DevicesOptions {
   readonly clock: Clock;
   readonly accounts: Pick<Accounts, 'devices' | 'serverName' | 'users'>;
   readonly rooms: DeviceRooms;
+  /** Whether a device must have signed its identity keys itself. */
+  readonly checksSignatures: boolean;
   readonly log: DevicesLog;
 }
 
@@ -58,7 +60,7 @@ export class Devices {
   readonly dehydrated: DehydratedDevices;
 
   constructor(options: DevicesOptions) {
-    const { database, hub, accounts, rooms, clock, log } = options;
+    const { database, hub, accounts, rooms, clock, checksSignatures, log } = options;
     const { devices, serverName, users } = accounts;
     this.lists = new DeviceLists(hub, rooms);
     this.oneTimeKeys = new OneTimeKeys(database);
@@ -66,7 +68,7 @@ export class Devices {
     const { lists, oneTimeKeys } = this;
     const identities = new Identities(database, devices);
     lists.onChanged((userId) => identities.forget(userId));
-    this.keys = new Keys({ database, devices, lists, oneTimeKeys, identities, serverName });
+    this.keys = new Keys({ database, devices, lists, oneTimeKeys, identities, serverName, checksSignatures });
     this.crossSigning = new CrossSigning(database, devices, lists);
     this.signatures = new Signatures(database, lists);
     this.backups = new KeyBackups(database);

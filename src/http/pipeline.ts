@@ -8,12 +8,12 @@ import { parse as parseQuery } from 'node:querystring';
 import type { Clock } from '../clock.ts';
 import { forbidden, MatrixError, methodNotAllowed, missingToken, unrecognized } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
-import { StorageUnavailableError } from '../storage/index.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { BODY_TIMEOUT_MS_DEFAULT, parseBody, rawBody, readBody } from './body.ts';
 import { CORS_HEADERS, PREFLIGHT_HEADERS } from './cors.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { refusalOf } from './refusal.ts';
 import type { RemoteOf } from './remote.ts';
 import { type OpenSignals, PipelineRequest } from './request.ts';
 import type { Authenticator, FederationAuthenticator, Masquerade, Requester } from './requester.ts';
@@ -284,22 +284,6 @@ function userIdOf(requester: unknown): unknown {
 function isClientGone({ incoming, response }: PipelineRequest): boolean {
   return response.destroyed || (incoming.destroyed && !incoming.complete);
 }
-
-/** What the client is told of an error: a refusal as it is, of anything else only that it was ours. */
-function refusalOf(error: unknown, requestId: string): MatrixError {
-  if (error instanceof MatrixError) return error;
-  return error instanceof StorageUnavailableError ? unavailable(requestId) : internalError(requestId);
-}
-
-/** The disk is full or the database away: nothing was kept, and trying later may succeed. */
-const unavailable = (requestId: string): MatrixError =>
-  new MatrixError('M_UNKNOWN', `The server cannot store anything right now; try again later (request ${requestId})`, {
-    status: 503,
-    headers: { 'retry-after': '30' },
-  });
-
-const internalError = (requestId: string): MatrixError =>
-  new MatrixError('M_UNKNOWN', `Internal server error (request ${requestId})`, { status: 500 });
 
 const badTarget = (): MatrixError =>
   new MatrixError('M_UNRECOGNIZED', 'The path is not valid percent-encoding', { status: 400 });
