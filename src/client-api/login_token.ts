@@ -19,8 +19,7 @@ export function loginTokenRoutes({ accounts }: { accounts: Accounts }): Route[] 
       handle: async ({ requester: { userId }, body, remote, now }) => {
         const flows = [['m.login.password']] as const;
         const purpose = { operation: 'generateLoginToken', binding: '', userId, flows };
-        const outcome = await accounts.uia.require({ ...purpose, auth: body.auth, remote, now });
-        void outcome;
+        await accounts.uia.require({ ...purpose, auth: body.auth, remote, now });
         const { token, lifetimeMs } = await accounts.shortTokens.issue('login', userId);
         return { login_token: token, expires_in_ms: lifetimeMs };
       },

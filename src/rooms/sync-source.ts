@@ -1,7 +1,7 @@
 import { strippedState } from '../protocol/event/index.ts';
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import { isJsonArray, type JsonObject } from '../protocol/json/index.ts';
-import { compiledOnce, type ReadTx } from '../storage/index.ts';
+import type { ReadTx } from '../storage/index.ts';
 import type { Receipts, Typing, TypingInRoom, UnreadCounts, UnreadRequest, UnreadRoom } from './ephemeral/index.ts';
 import { standingOf } from './read/access.ts';
 import { type Reading, RoomSight, type Viewer } from './read/index.ts';
@@ -14,6 +14,7 @@ import {
   type StateKeys,
   type StoredEvent,
 } from './store/index.ts';
+import { type LastPositions, listLastPositions } from './store/last-positions-store.ts';
 import { listJoinedAmong, listJoinedIn, listMovedAfter, type MemberPosition } from './store/shared-rooms.ts';
 import type { StateTree } from './store/state-tree.ts';
 
@@ -52,12 +53,8 @@ export class SyncSource {
   }
 
   /** Where the streams of events and receipts stand in each room. */
-  async lastPositions(
-    tx: ReadTx,
-    roomNids: readonly number[],
-  ): Promise<ReadonlyMap<number, { readonly events: number; readonly receipts: number }>> {
-    const rows = await tx.run(lastPositions, { roomNids });
-    return new Map(rows.map((row) => [row.room_nid, { events: row.events ?? 0, receipts: row.receipts ?? 0 }]));
+  lastPositions(tx: ReadTx, roomNids: readonly number[]): Promise<ReadonlyMap<number, LastPositions>> {
+    return listLastPositions(tx, roomNids);
   }
 
   eventsInRoom(tx: ReadTx, roomNid: number, range: RoomRange): Promise<readonly StoredEvent[]> {
@@ -170,22 +167,3 @@ export class SyncSource {
     return this.#deps.typing.activeRooms;
   }
 }
-
-const lastPositions = compiledOnce<{ roomNids: readonly number[] }>()((db, p) =>
-  db
-    .selectFrom('rooms')
-    .select((eb) => [
-      'rooms.room_nid',
-      eb
-        .selectFrom('events')
-        .select((inner) => inner.fn.max('events.position').as('last'))
-        .whereRef('events.room_nid', '=', 'rooms.room_nid')
-        .as('events'),
-      eb
-        .selectFrom('receipts')
-        .select((inner) => inner.fn.max('receipts.position').as('last'))
-        .whereRef('receipts.room_nid', '=', 'rooms.room_nid')
-        .as('receipts'),
-    ])
-    .where('rooms.room_nid', 'in', p.numbers('roomNids')),
-);

@@ -3,10 +3,10 @@ import { it } from 'node:test';
 import { MatrixError } from '../../protocol/errors.ts';
 import { isBadFilter, parseRoomEventFilter } from '../../protocol/filter/index.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
+import { encodeTimelineToken } from '../../streams/index.ts';
 import { forEachDatabase } from '../../testing/databases.ts';
 import { testUser } from '../../testing/room-builder.ts';
 import { StoredRooms } from '../../testing/stored-room.ts';
-import { timelineToken } from './position-tokens.ts';
 import { RoomReads } from './room-reads.ts';
 import { Summaries } from './summary.ts';
 
@@ -118,7 +118,7 @@ forEachDatabase((_, open) => {
     assert.deepEqual(await list({ membership: 'ban' }), [bob]);
     assert.deepEqual(await list({ notMembership: 'join' }), [carol, bob]);
     assert.deepEqual(await list({ membership: 'invite', notMembership: 'join' }), [carol, bob]);
-    assert.deepEqual(await list({ at: timelineToken(join.position) }), [alice, bob]);
+    assert.deepEqual(await list({ at: encodeTimelineToken(join.position) }), [alice, bob]);
   });
 
   it('lists the joined members anew when their profiles change or are redacted', async () => {

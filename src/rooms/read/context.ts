@@ -2,10 +2,10 @@ import { notFound } from '../../protocol/errors.ts';
 import { acceptsEverything, matchesRoomEvent, type RoomEventFilter } from '../../protocol/filter/index.ts';
 import type { EventId, RoomId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
+import { encodeTimelineToken } from '../../streams/index.ts';
 import type { StoredEvent } from '../store/index.ts';
 import { getReadableRoom } from './access.ts';
 import { readPage } from './pages.ts';
-import { timelineToken } from './position-tokens.ts';
 import { jsonArray, type Reading, sendersOf } from './reading.ts';
 import { stateAfter } from './states.ts';
 import type { Viewer } from './viewer.ts';
@@ -47,8 +47,8 @@ export async function contextJson(reading: Reading, request: ContextRequest): Pr
     const json = await presenter.present(tx, [...shown, ...state], viewer, { sight, aggregateBut: ignored });
     const eventAt = before.events.length;
     return (
-      `{"start":"${timelineToken(before.end ?? oldest.position - 1)}",` +
-      `"end":"${timelineToken(after.end ?? newest.position)}",` +
+      `{"start":"${encodeTimelineToken(before.end ?? oldest.position - 1)}",` +
+      `"end":"${encodeTimelineToken(after.end ?? newest.position)}",` +
       `"events_before":${jsonArray(json.slice(0, eventAt))},"event":${json[eventAt]},` +
       `"events_after":${jsonArray(json.slice(eventAt + 1, shown.length))},"state":${jsonArray(json.slice(shown.length))}}`
     );

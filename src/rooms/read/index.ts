@@ -1,7 +1,6 @@
 /** Reading rooms: who may see what, and the form in which they get it. For src/rooms/index.ts. */
 export { type Standing, standingOf } from './access.ts';
 export { historyVisibilityOf, membershipOf } from './history-visibility.ts';
-export { parsePosition, timelineToken } from './position-tokens.ts';
 export { type EventFormat, Presenter, type PresentOptions } from './present.ts';
 export { makeReading, type Reading, type ReadingDeps } from './reading.ts';
 export type { RoomPreview, SpaceChild, SpaceRoom } from './room-previews.ts';

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { RoomId, UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
-import { listMembersBy, type Membership, type StoredEvent } from '../store/index.ts';
+import { listMemberEventNids, listMembersBy, type Membership, type StoredEvent } from '../store/index.ts';
 import { getJoinedRoom, getReadableRoom, type ReadableRoom } from './access.ts';
 import { membershipOf } from './history-visibility.ts';
 import { parsePosition } from './position-tokens.ts';
@@ -64,16 +64,7 @@ async function memberEvents(
   view: StateView,
 ): Promise<readonly StoredEvent[]> {
   if (view.top === undefined && view.root === room.state_root) {
-    const rows = await tx.db
-      .selectFrom('memberships')
-      .select('event_nid')
-      .where('room_nid', '=', room.room_nid)
-      .orderBy('position')
-      .execute();
-    return events.byNids(
-      tx,
-      rows.map((row) => row.event_nid),
-    );
+    return events.byNids(tx, await listMemberEventNids(tx, room.room_nid));
   }
   const state = await eventsOfView(tx, states, view);
   return state.filter(({ event }) => event.type === 'm.room.member');

@@ -62,3 +62,13 @@ export async function listPublicRooms(
     .limit(limit)
     .execute();
 }
+
+/** How many rooms are published. */
+export async function countPublicRooms(tx: ReadTx): Promise<number> {
+  const row = await tx.db
+    .selectFrom('rooms')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('is_public', '=', 1)
+    .executeTakeFirst();
+  return Number(row?.count ?? 0);
+}

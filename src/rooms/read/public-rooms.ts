@@ -1,7 +1,7 @@
 import { invalidParam } from '../../protocol/errors.ts';
 import type { RoomId } from '../../protocol/ids/index.ts';
 import type { Database, ReadTx } from '../../storage/index.ts';
-import { listPublicRooms, type PublicRoomRow, type RoomPlace } from './public-rooms-store.ts';
+import { countPublicRooms, listPublicRooms, type PublicRoomRow, type RoomPlace } from './public-rooms-store.ts';
 
 /** What of the published directory is asked for. */
 export interface PublicRoomsRequest {
@@ -88,15 +88,6 @@ async function findRooms(
 
 function mentions({ name, topic, canonical_alias: alias }: PublicRoomRow, needle: string): boolean {
   return [name, topic, alias].some((text) => text?.toLowerCase().includes(needle));
-}
-
-async function countPublicRooms(tx: ReadTx): Promise<number> {
-  const row = await tx.db
-    .selectFrom('rooms')
-    .select((eb) => eb.fn.countAll().as('count'))
-    .where('is_public', '=', 1)
-    .executeTakeFirst();
-  return Number(row?.count ?? 0);
 }
 
 /** A room as the directory shows it. */

@@ -1,8 +1,9 @@
 import type { EventId, RoomId } from '../../protocol/ids/index.ts';
+import { encodeTimelineToken } from '../../streams/index.ts';
 import { listChildren } from '../store/index.ts';
 import { getVisibleEvent } from './context.ts';
 import { type Batch, gapAfter, readPageOf } from './pages.ts';
-import { parsePosition, timelineToken } from './position-tokens.ts';
+import { parsePosition } from './position-tokens.ts';
 import { jsonArray, type Reading } from './reading.ts';
 import type { Viewer } from './viewer.ts';
 
@@ -57,8 +58,8 @@ export async function relationsJson(reading: Reading, request: RelationsRequest)
     const page = await readPageOf(tx, readBatch, { dir, from: start, limit }, { filter: undefined, sight, ignored });
     const chunk = await presenter.present(tx, page.events, viewer, { sight, aggregateBut: ignored });
     let json = `"chunk":${jsonArray(chunk)}`;
-    if (page.end !== undefined) json += `,"next_batch":"${timelineToken(page.end)}"`;
-    if (asked !== undefined) json += `,"prev_batch":"${timelineToken(asked)}"`;
+    if (page.end !== undefined) json += `,"next_batch":"${encodeTimelineToken(page.end)}"`;
+    if (asked !== undefined) json += `,"prev_batch":"${encodeTimelineToken(asked)}"`;
     if (recurse) json += `,"recursion_depth":${DEPTH_MAX}`;
     return `{${json}}`;
   });

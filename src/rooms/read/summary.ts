@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { upTo } from '../../lru.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
-import { compiledOnce, type ReadTx } from '../../storage/index.ts';
-import { listRooms } from '../store/index.ts';
+import type { ReadTx } from '../../storage/index.ts';
+import { listFirstMembers, listRooms } from '../store/index.ts';
 
 /** Who is in a room, for clients that have no name for it. */
 export interface RoomSummary {
@@ -16,6 +16,8 @@ export interface RoomSummary {
 }
 
 const HEROES_MAX = 5;
+/** The viewer may be among them. */
+const CANDIDATES = HEROES_MAX + 1;
 const ROOMS_MAX = 5_000;
 
 /** Summaries of rooms; what is equal for all viewers is kept until the room's state changes. */
@@ -32,40 +34,14 @@ export class Summaries {
     if (room.name || room.canonical_alias) return { heroes: [], joined, invited };
     let kept = this.#heroes.get(roomNid);
     if (kept?.stateRoot !== stateRoot) {
-      kept = { stateRoot, userIds: await candidates(tx, roomNid) };
+      kept = { stateRoot, userIds: await listFirstMembers(tx, roomNid, 'present', CANDIDATES) };
       this.#heroes.set(roomNid, kept);
     }
     const others = kept.userIds.filter((userId) => userId !== viewer);
-    const heroes = others.length > 0 ? others : (await gone(tx, roomNid)).filter((userId) => userId !== viewer);
+    const heroes =
+      others.length > 0
+        ? others
+        : (await listFirstMembers(tx, roomNid, 'gone', CANDIDATES)).filter((userId) => userId !== viewer);
     return { heroes: heroes.slice(0, HEROES_MAX), joined, invited };
   }
 }
-
-async function candidates(tx: ReadTx, roomNid: number): Promise<readonly UserId[]> {
-  // One more than shown: the viewer may be among them.
-  return (await tx.run(presentMembers, { roomNid, limit: HEROES_MAX + 1 })).map((row) => row.user_id);
-}
-
-async function gone(tx: ReadTx, roomNid: number): Promise<readonly UserId[]> {
-  return (await tx.run(goneMembers, { roomNid, limit: HEROES_MAX + 1 })).map((row) => row.user_id);
-}
-
-const presentMembers = compiledOnce<{ roomNid: number; limit: number }>()((db, p) =>
-  db
-    .selectFrom('memberships')
-    .select('user_id')
-    .where('room_nid', '=', p('roomNid'))
-    .where('membership', 'in', ['join', 'invite'])
-    .orderBy('position')
-    .limit(p('limit')),
-);
-
-const goneMembers = compiledOnce<{ roomNid: number; limit: number }>()((db, p) =>
-  db
-    .selectFrom('memberships')
-    .select('user_id')
-    .where('room_nid', '=', p('roomNid'))
-    .where('membership', 'in', ['leave', 'ban'])
-    .orderBy('position')
-    .limit(p('limit')),
-);

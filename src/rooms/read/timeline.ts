@@ -1,10 +1,11 @@
 import type { RoomEventFilter } from '../../protocol/filter/index.ts';
 import type { RoomId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
+import { encodeTimelineToken } from '../../streams/index.ts';
 import type { StoredEvent } from '../store/index.ts';
 import { getReadableRoom, type ReadableRoom } from './access.ts';
 import { readPage } from './pages.ts';
-import { parsePosition, timelineToken } from './position-tokens.ts';
+import { parsePosition } from './position-tokens.ts';
 import { jsonArray, type Reading, sendersOf } from './reading.ts';
 import type { Viewer } from './viewer.ts';
 import { RoomSight } from './visibility.ts';
@@ -46,9 +47,9 @@ export async function timelineJson(
     const chunk = await presenter.present(tx, page.events, viewer, { sight, aggregateBut: ignored });
     // What is still missing may come later: there is a place to go on from.
     const endsAt = page.end ?? (isCut ? gapBehind(page.events, from) : undefined);
-    const end = endsAt === undefined ? '' : `"end":"${timelineToken(endsAt)}",`;
+    const end = endsAt === undefined ? '' : `"end":"${encodeTimelineToken(endsAt)}",`;
     const state = filter?.lazyLoadMembers ? await senderMembers(tx, reading, page.events, viewer, sight) : '';
-    return `{"start":"${timelineToken(from)}",${end}"chunk":${jsonArray(chunk)}${state}}`;
+    return `{"start":"${encodeTimelineToken(from)}",${end}"chunk":${jsonArray(chunk)}${state}}`;
   });
 }
 

@@ -23,6 +23,8 @@ export {
 export {
   findMembership,
   forgetMembership,
+  listFirstMembers,
+  listMemberEventNids,
   listMembers,
   listMembersBy,
   listRoomsOfUser,

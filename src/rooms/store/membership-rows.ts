@@ -27,6 +27,22 @@ export async function listMembersBy(
   return tx.run(membersBy, { roomNid, membership });
 }
 
+/** The current member events of a room, the oldest first. */
+export async function listMemberEventNids(tx: ReadTx, roomNid: number): Promise<readonly number[]> {
+  return (await tx.run(memberEventNids, { roomNid })).map((row) => row.event_nid);
+}
+
+/** The first users of a room who are joined or invited (`present`), or who left or are banned (`gone`), at most `limit`. */
+export async function listFirstMembers(
+  tx: ReadTx,
+  roomNid: number,
+  membership: 'present' | 'gone',
+  limit: number,
+): Promise<readonly UserId[]> {
+  const query = membership === 'present' ? firstPresent : firstGone;
+  return (await tx.run(query, { roomNid, limit })).map((row) => row.user_id);
+}
+
 /** All rooms a user has to do with, forgotten ones too, with their ids. */
 export async function listRoomsOfUser(tx: ReadTx, userId: UserId): Promise<readonly RoomMembershipRow[]> {
   return tx.run(roomsOf, { userId });
@@ -62,6 +78,25 @@ const membersBy = compiledOnce<{ roomNid: number; membership: Membership }>()((d
     .where('room_nid', '=', p('roomNid'))
     .where('membership', '=', p('membership')),
 );
+
+const memberEventNids = compiledOnce<{ roomNid: number }>()((db, p) =>
+  db.selectFrom('memberships').select('event_nid').where('room_nid', '=', p('roomNid')).orderBy('position'),
+);
+
+const firstPresent = firstWith(['join', 'invite']);
+const firstGone = firstWith(['leave', 'ban']);
+
+function firstWith(memberships: readonly Membership[]) {
+  return compiledOnce<{ roomNid: number; limit: number }>()((db, p) =>
+    db
+      .selectFrom('memberships')
+      .select('user_id')
+      .where('room_nid', '=', p('roomNid'))
+      .where('membership', 'in', memberships)
+      .orderBy('position')
+      .limit(p('limit')),
+  );
+}
 
 const roomsOf = compiledOnce<{ userId: UserId }>()((db, p) =>
   db
