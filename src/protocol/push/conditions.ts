@@ -5,7 +5,7 @@
 import type { Event } from '../event/index.ts';
 import type { UserId } from '../ids/index.ts';
 import { isJsonArray, type JsonValue } from '../json/index.ts';
-import { containsWords, globMatches, globMatchesWords } from './glob.ts';
+import { containsWords, globMatches, globMatchesWords, matchCost } from './glob.ts';
 import { eventProperty } from './property-path.ts';
 import type { PushCondition } from './types.ts';
 
@@ -20,6 +20,17 @@ export interface PushContext {
   readonly powerLevels: NotificationLevels;
 }
 
+/**
+ * What the patterns of one user may cost on one event: rules are evaluated while the event is sent, and everybody waits.
+ * Ordinary rules need a hundredth of it; beyond it patterns don't match any more.
+ */
+export const PATTERN_COST_MAX = 4_000_000;
+
+/** What has been spent of it. */
+export interface Spending {
+  cost: number;
+}
+
 /** The power levels that notifications need. */
 export interface NotificationLevels {
   /** The level of a user. */
@@ -28,7 +39,7 @@ export interface NotificationLevels {
   notifications(key: string): number;
 }
 
-type Condition = (condition: PushCondition, event: Event, context: PushContext) => boolean;
+type Condition = (condition: PushCondition, event: Event, context: PushContext, spending: Spending) => boolean;
 
 const CONDITIONS: ReadonlyMap<string, Condition> = new Map<string, Condition>([
   ['event_match', eventMatch],
@@ -40,15 +51,31 @@ const CONDITIONS: ReadonlyMap<string, Condition> = new Map<string, Condition>([
 ]);
 
 /** Whether the condition holds; one of an unknown kind never does. */
-export function conditionHolds(condition: PushCondition, event: Event, context: PushContext): boolean {
-  return CONDITIONS.get(condition.kind)?.(condition, event, context) ?? false;
+export function conditionHolds(
+  condition: PushCondition,
+  event: Event,
+  context: PushContext,
+  spending: Spending,
+): boolean {
+  return CONDITIONS.get(condition.kind)?.(condition, event, context, spending) ?? false;
 }
 
-function eventMatch({ key, pattern }: PushCondition, event: Event): boolean {
+/** Whether the pattern matches words of the event's body. */
+export function bodyHas(pattern: string, event: Event, spending: Spending): boolean {
+  const body = eventProperty(event, 'content.body');
+  return typeof body === 'string' && isAffordable(pattern, body, spending) && globMatchesWords(pattern, body);
+}
+
+function isAffordable(pattern: string, text: string, spending: Spending): boolean {
+  spending.cost += matchCost(pattern, text);
+  return spending.cost <= PATTERN_COST_MAX;
+}
+
+function eventMatch({ key, pattern }: PushCondition, event: Event, _: PushContext, spending: Spending): boolean {
   if (typeof key !== 'string' || typeof pattern !== 'string') return false;
+  if (key === 'content.body') return bodyHas(pattern, event, spending);
   const value = eventProperty(event, key);
-  if (typeof value !== 'string') return false;
-  return key === 'content.body' ? globMatchesWords(pattern, value) : globMatches(pattern, value);
+  return typeof value === 'string' && isAffordable(pattern, value, spending) && globMatches(pattern, value);
 }
 
 function eventPropertyIs({ key, value }: PushCondition, event: Event): boolean {
@@ -68,9 +95,13 @@ function isScalar(value: JsonValue | undefined): value is null | boolean | numbe
 }
 
 function containsDisplayName(_condition: PushCondition, event: Event, { displayName }: PushContext): boolean {
+  if (displayName === undefined || displayName.length > DISPLAY_NAME_UNITS_MAX) return false;
   const body = eventProperty(event, 'content.body');
-  return typeof body === 'string' && displayName !== undefined && containsWords(body, displayName);
+  return typeof body === 'string' && containsWords(body, displayName);
 }
+
+/** Nobody writes a longer name out; members can give themselves names of any length. */
+const DISPLAY_NAME_UNITS_MAX = 1024;
 
 const MEMBER_COUNT = /^(==|<=|>=|<|>)?([0-9]{1,15})$/;
 

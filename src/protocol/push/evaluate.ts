@@ -5,9 +5,8 @@
 import type { Event } from '../event/index.ts';
 import { parseUserId, type UserId } from '../ids/index.ts';
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, readString, readValue } from '../json/index.ts';
-import { conditionHolds, type PushContext } from './conditions.ts';
+import { bodyHas, conditionHolds, type PushContext, type Spending } from './conditions.ts';
 import { defaultPushRules } from './default-rules.ts';
-import { globMatchesWords } from './glob.ts';
 import { eventProperty } from './property-path.ts';
 import { PUSH_RULE_KINDS, type PushRule, type PushRuleKind, type PushRuleset } from './types.ts';
 
@@ -31,29 +30,27 @@ const NOTHING: PushVerdict = { notify: false, highlight: false, tweaks: {}, rule
  */
 export function evaluatePush(ruleset: PushRuleset, event: Event, context: PushContext): PushVerdict {
   if (event.sender === context.userId) return NOTHING;
+  const spending: Spending = { cost: 0 };
   for (const kind of PUSH_RULE_KINDS) {
     for (const rule of ruleset[kind]) {
-      if (rule.enabled && MATCHES[kind](rule, event, context)) return verdictOf(rule);
+      if (rule.enabled && MATCHES[kind](rule, event, context, spending)) return verdictOf(rule);
     }
   }
   return NOTHING;
 }
 
-const MATCHES: Readonly<Record<PushRuleKind, (rule: PushRule, event: Event, context: PushContext) => boolean>> = {
+type Matches = (rule: PushRule, event: Event, context: PushContext, spending: Spending) => boolean;
+
+const MATCHES: Readonly<Record<PushRuleKind, Matches>> = {
   override: conditionsHold,
-  content: bodyMatches,
+  content: ({ pattern }, event, _, spending) => typeof pattern === 'string' && bodyHas(pattern, event, spending),
   room: (rule, event) => rule.rule_id === event.roomId,
   sender: (rule, event) => rule.rule_id === event.sender,
   underride: conditionsHold,
 };
 
-function conditionsHold(rule: PushRule, event: Event, context: PushContext): boolean {
-  return (rule.conditions ?? []).every((condition) => conditionHolds(condition, event, context));
-}
-
-function bodyMatches({ pattern }: PushRule, event: Event): boolean {
-  const body = eventProperty(event, 'content.body');
-  return typeof pattern === 'string' && typeof body === 'string' && globMatchesWords(pattern, body);
+function conditionsHold(rule: PushRule, event: Event, context: PushContext, spending: Spending): boolean {
+  return (rule.conditions ?? []).every((condition) => conditionHolds(condition, event, context, spending));
 }
 
 /** Unknown actions, `dont_notify` and `coalesce` among them, are ignored. Spec: client-server-api/#historical-actions */

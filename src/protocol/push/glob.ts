@@ -1,20 +1,28 @@
 /**
- * Glob patterns, whole or within words. Patterns come from users, so no regular expressions are made of them: matching
- * takes at most (length of the text) x (length of the pattern) steps.
+ * Glob patterns, whole or within words. Patterns come from users, so no regular expressions are made of them: what stands
+ * between two stars is looked for from left to right, and never again further left.
  * Spec: appendices/#glob-style-matching, client-server-api/#conditions
  */
 
 const WILDCARDS = /[*?]/;
+
+/** How much a match can cost at worst, in characters looked at one by one or a few more looked at at once. */
+export function matchCost(pattern: string, text: string): number {
+  let longest = 0;
+  if (pattern.includes('?')) {
+    for (const piece of pattern.split('*')) if (piece.includes('?')) longest = Math.max(longest, piece.length);
+  }
+  return (text.length + pattern.length) * (longest + 1);
+}
 
 /** Whether the pattern matches the whole text, ignoring case. */
 export function globMatches(pattern: string, text: string): boolean {
   const lowerPattern = pattern.toLowerCase();
   const lowerText = text.toLowerCase();
   if (!WILDCARDS.test(lowerPattern)) return lowerPattern === lowerText;
-  const characters = [...lowerText];
   const isStart = (position: number) => position === 0;
-  const isEnd = (position: number) => position === characters.length;
-  return simulate([...lowerPattern], characters, isStart, isEnd);
+  const isEnd = (position: number) => position === lowerText.length;
+  return piecesMatch(lowerPattern.split('*'), lowerText, isStart, isEnd);
 }
 
 /** Whether the pattern matches a part of the text that starts and ends at word boundaries, ignoring case. */
@@ -30,48 +38,77 @@ export function containsWords(text: string, words: string): boolean {
   const haystack = text.toLowerCase();
   const needle = words.toLowerCase();
   if (needle === '') return false;
-  for (let at = haystack.indexOf(needle); at !== -1; at = haystack.indexOf(needle, at + 1)) {
+  for (let at = haystack.indexOf(needle); at !== -1; ) {
     if (!isWordAt(haystack, at - 1) && !isWordAt(haystack, at + needle.length)) return true;
+    // No match starts within a word: the rest of it is passed over.
+    for (at++; isWordAt(haystack, at - 1) && at < haystack.length; ) at++;
+    at = haystack.indexOf(needle, at);
   }
   return false;
 }
 
 function wildcardMatchesWords(pattern: string, text: string): boolean {
-  const characters = [...text.toLowerCase()];
-  const isStart = (position: number) => !isWord(characters[position - 1]);
-  const isEnd = (position: number) => !isWord(characters[position]);
-  return simulate([...pattern.toLowerCase()], characters, isStart, isEnd);
+  const lowerText = text.toLowerCase();
+  const isStart = (position: number) => !isWordAt(lowerText, position - 1);
+  const isEnd = (position: number) => !isWordAt(lowerText, position);
+  return piecesMatch(pattern.toLowerCase().split('*'), lowerText, isStart, isEnd);
 }
 
 /**
- * Runs all ways of matching at once: `reached[i]` says whether the first `i` characters of the pattern can match a part
- * of the text that begins at some allowed start and ends here.
+ * Whether the pieces, with anything between them, match a part of the text that begins at an allowed start and ends at an
+ * allowed end. The leftmost place of each piece leaves most to the later ones; only the last one may have to be further on.
  */
-function simulate(
-  pattern: readonly string[],
-  text: readonly string[],
+function piecesMatch(
+  pieces: readonly string[],
+  text: string,
   isStart: (position: number) => boolean,
   isEnd: (position: number) => boolean,
 ): boolean {
-  const length = pattern.length;
-  let reached = new Uint8Array(length + 1);
-  let next = new Uint8Array(length + 1);
-  for (let position = 0; ; position++) {
-    if (isStart(position)) reached[0] = 1;
-    for (let i = 0; i < length; i++) {
-      if (reached[i] === 1 && pattern[i] === '*') reached[i + 1] = 1; // a star may match nothing
+  const [first = '', ...later] = pieces;
+  const last = later.pop();
+  for (let at = find(first, text, 0); at !== -1; at = find(first, text, after(text, at))) {
+    let end = isStart(at) ? endOf(first, text, at) : -1;
+    if (end === -1) continue;
+    if (last === undefined) {
+      if (isEnd(end)) return true;
+      continue;
     }
-    if (reached[length] === 1 && isEnd(position)) return true;
-    if (position === text.length) return false;
-    const character = text[position];
-    next.fill(0);
-    for (let i = 0; i < length; i++) {
-      if (reached[i] !== 1) continue;
-      if (pattern[i] === '*') next[i] = 1;
-      else if (pattern[i] === '?' || pattern[i] === character) next[i + 1] = 1;
+    for (const piece of later) {
+      const found = find(piece, text, end);
+      if (found === -1) return false;
+      end = endOf(piece, text, found);
     }
-    [reached, next] = [next, reached];
+    for (let place = find(last, text, end); place !== -1; place = find(last, text, after(text, place))) {
+      if (isEnd(endOf(last, text, place))) return true;
+    }
+    return false;
   }
+  return false;
+}
+
+/** The leftmost place where a piece matches, from `from` on; -1 where there is none. */
+function find(piece: string, text: string, from: number): number {
+  if (from > text.length) return -1;
+  if (!piece.includes('?')) return text.indexOf(piece, from);
+  for (let at = from; at < text.length; at = after(text, at)) if (endOf(piece, text, at) !== -1) return at;
+  return -1;
+}
+
+/** Where a piece ends that matches at `at`; -1 where it doesn't. */
+function endOf(piece: string, text: string, at: number): number {
+  let position = at;
+  for (let i = 0; i < piece.length; i++) {
+    if (position >= text.length) return -1;
+    if (piece[i] === '?') position = after(text, position);
+    else if (piece.charCodeAt(i) === text.charCodeAt(position)) position++;
+    else return -1;
+  }
+  return position;
+}
+
+/** The position of the next character, which may have two units. */
+function after(text: string, position: number): number {
+  return position + ((text.codePointAt(position) ?? 0) > 0xffff ? 2 : 1);
 }
 
 function isWordAt(text: string, index: number): boolean {

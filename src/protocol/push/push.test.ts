@@ -286,6 +286,36 @@ describe('globs', () => {
     assert.equal(globMatchesWords(`${'*a'.repeat(50)}b`, 'a '.repeat(2500)), false);
     assert.ok(performance.now() - started < 2000);
   });
+
+  it('cost little all together, whatever the rules and the message', () => {
+    const longest = text('a '.repeat(30_000));
+    const patterns = ['*a'.repeat(500), 'a?'.repeat(500), 'a'.repeat(1000), 'a '.repeat(500)].map(
+      (start) => `${start}b`,
+    );
+    const content = Array.from({ length: 1000 }, (_, i) => ({
+      rule_id: `${i}`,
+      default: false,
+      enabled: true,
+      actions: ['notify'],
+      pattern: patterns[i % patterns.length] ?? '',
+    }));
+    const started = performance.now();
+    const { notify } = evaluatePush({ ...ruleset({ enabled: false }), content }, longest, context());
+    assert.equal(notify, false);
+    assert.ok(performance.now() - started < 1000);
+  });
+
+  it('find words in a long message still', () => {
+    const content = Array.from({ length: 30 }, (_, i) => ({
+      rule_id: `${i}`,
+      default: false,
+      enabled: true,
+      actions: ['notify'],
+      pattern: i === 29 ? 'end of*story' : `keyword${i}*`,
+    }));
+    const one = text(`${'blah '.repeat(10_000)} end of the story`);
+    assert.equal(evaluatePush({ ...ruleset({ enabled: false }), content }, one, context()).ruleId, '29');
+  });
 });
 
 describe('property paths', () => {
