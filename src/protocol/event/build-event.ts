@@ -11,7 +11,7 @@ import type { RoomVersionRules } from '../room-versions/index.ts';
 import { BadPduError } from './bad-pdu-error.ts';
 import { Event } from './event.ts';
 import { canonicalJsonFor, hashedEventId } from './hashes.ts';
-import { AUTH_EVENTS_MAX, checkKeySizes, checkPduSize, PREV_EVENTS_MAX } from './parse-pdu.ts';
+import { AUTH_EVENTS_MAX, checkKeys, checkPduSize, PREV_EVENTS_MAX } from './parse-pdu.ts';
 import type { EventReference, Pdu } from './pdu.ts';
 import { redactContent } from './redact.ts';
 
@@ -169,7 +169,7 @@ function checkDraft(draft: EventDraft, rules: RoomVersionRules): void {
   if (draft.prevEvents.length > PREV_EVENTS_MAX || draft.authEvents.length > AUTH_EVENTS_MAX) {
     throw new Error('a draft has too many prev or auth events');
   }
-  checkKeySizes(draft.type, draft.stateKey);
+  checkKeys(draft.type, draft.stateKey);
 }
 
 /** The id of a new event in room versions 1 and 2. `opaque`: random, of letters and digits. Spec: rooms/v1/#event-ids */

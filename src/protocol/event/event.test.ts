@@ -194,6 +194,8 @@ describe('parsePdu', () => {
     }
     refuses(strict, { state_key: 1 });
     refuses(strict, { state_key: null });
+    refuses(strict, { type: 'a\0b' });
+    parsePdu(pduOf(strict, { state_key: 'a\0b' }), strict);
     refuses(strict, { hashes: { sha256: 1 } });
     refuses(strict, { signatures: { 'example.org': 'x' } });
     refuses(strict, { signatures: { 'example.org': { 'ed25519:1': 1 } } });

@@ -63,8 +63,10 @@ export function checkPduSize(json: string): void {
   if (!fitsBytes(json, PDU_BYTES_MAX)) throw tooLarge(`the event is larger than ${PDU_BYTES_MAX} bytes`);
 }
 
-/** @throws BadPduError where type or state key are larger than they may be */
-export function checkKeySizes(type: string, stateKey: string | undefined): void {
+/** @throws BadPduError where type or state key are larger than they may be, or the type holds what divides the two */
+export function checkKeys(type: string, stateKey: string | undefined): void {
+  // State is kept under `type NUL key`: two pairs must not become one.
+  if (type.includes('\0')) throw badFormat('type must not contain NUL');
   if (!fitsBytes(type, ID_BYTES_MAX)) throw tooLarge(`type is longer than ${ID_BYTES_MAX} bytes`);
   if (stateKey !== undefined && !fitsBytes(stateKey, ID_BYTES_MAX)) {
     throw tooLarge(`state_key is longer than ${ID_BYTES_MAX} bytes`);
@@ -75,7 +77,7 @@ function checkCommonFields(pdu: JsonObject): asserts pdu is Pdu {
   const { type, sender, state_key: stateKey, content } = pdu;
   if (typeof type !== 'string') throw badFormat('type must be a string');
   if (stateKey !== undefined && typeof stateKey !== 'string') throw badFormat('state_key must be a string');
-  checkKeySizes(type, stateKey);
+  checkKeys(type, stateKey);
   if (typeof sender !== 'string' || parseUserId(sender) === undefined) throw badFormat('sender must be a user id');
   if (!isJsonObject(content)) throw badFormat('content must be an object');
 }
