@@ -121,32 +121,3 @@ describe('media verify', () => {
     assert.equal((await download(alice, whole)).status, 200);
   });
 });
-
-it('keeps every acknowledged upload, and no half one, however often it is killed', async () => {
-  await using hs = await TestServer.start();
-  const alice = await hs.register('alice');
-  const token = alice.accessToken;
-  const acknowledged = new Map<string, string>();
-  for (let round = 0; round < 20; round++) {
-    const uploads = Array.from({ length: 20 }, async () => {
-      const body = randomBytes(20_000 + Math.floor(Math.random() * 200_000));
-      // Most are cut off.
-      const answer = await hs.request('POST', '/_matrix/media/v3/upload', { token, body }).catch(() => undefined);
-      if (answer?.status !== 200) return;
-      acknowledged.set(answer.body.content_uri, createHash('sha256').update(body).digest('hex'));
-    });
-    await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 60));
-    await hs.kill();
-    await Promise.all(uploads);
-    await hs.restart();
-    assert.deepEqual(await readdir(path.join(hs.folder, 'media/incoming')), []);
-  }
-  assert.ok(acknowledged.size > 0);
-  for (const [mxc, hash] of acknowledged) {
-    const { status, bytes } = await download(alice, mxc);
-    assert.equal(status, 200);
-    assert.equal(createHash('sha256').update(bytes).digest('hex'), hash);
-  }
-  const said = await verify(hs, '--dry-run');
-  assert.match(said, / 0 orphans, 0 lost/, said);
-});

@@ -154,7 +154,7 @@ const PAGE_HEADERS = {
 /** The page that the link in a message opens. */
 function confirmRoutes({ threePids }: Accounts, appName: string): Route[] {
   const query = z.object({ sid: z.string(), token: z.string() });
-  const spec = 'docs/config.md#email';
+  const spec = 'inglenook';
   return [
     route({
       method: 'GET',
