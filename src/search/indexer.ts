@@ -21,7 +21,8 @@ interface Change {
 }
 
 const CONSUMER = 'search';
-const BATCH_ROWS_MAX = 50;
+/** A batch is written in one turn of the main thread. */
+const BATCH_ROWS_MAX = 15;
 /** Events of this time are indexed in one commit. */
 const GATHER_MS = 100;
 /** A search waits no longer than this for the newest events. */
