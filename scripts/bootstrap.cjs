@@ -51,7 +51,8 @@ function readJson(file) {
 /** Quietly: npm's warnings are about the Node that runs npm (it needs no more than that) and about skipped scripts. */
 function install() {
   console.error('Installing dependencies (npm ci) …');
-  const args = ['ci', '--loglevel=error', '--no-audit', '--no-fund'];
+  // With the development packages also where NODE_ENV is production: the web client is built with them.
+  const args = ['ci', '--include=dev', '--loglevel=error', '--no-audit', '--no-fund'];
   const result = runNpm(args);
   if (result.status !== 0) {
     console.error('npm ci failed; see above.');

@@ -14,7 +14,9 @@ const SCRATCH = `${DIST}.${process.pid}.tmp`;
 const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
 // What consists of many small modules that start with the server. All else stays a package: native, or loaded late.
 const BUNDLED = new Set(['zod', 'kysely', 'lru-cache', 'find-my-way', 'commander', 'yaml', 'ipaddr.js', 'prom-client']);
-const packages = Object.keys(manifest.dependencies).filter((name) => !BUNDLED.has(name));
+// vite too, which only a checkout has: dist/ comes with the web client that it builds.
+const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+const packages = names.filter((name) => !BUNDLED.has(name));
 
 const bundle = await rolldown({
   // Worker threads are files of their own, beside the code that starts them.
