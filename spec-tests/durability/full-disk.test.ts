@@ -12,7 +12,7 @@ const FILLER_BYTES = 24 * 1024 * 1024;
 const SENDS_MAX = 4000;
 
 describe('a full disk', () => {
-  it('refuses what it can not keep, and goes on when there is space', { timeout: 110_000 }, async (t) => {
+  it('refuses what it can not keep, and goes on when there is space', { timeout: 400_000 }, async (t) => {
     await using disk = await smallDisk();
     if (disk === undefined) return t.skip('a file system of its own takes root');
     await using server = await TestServer.start({ config: { server: { data_folder: disk.folder } } });
