@@ -186,7 +186,7 @@ async function createClientSide(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('notifications_event').on('notifications').column('event_nid').execute();
 }
 
-/** What is asked of relations: the children of an event by their type, the latest edit, the latest threads of a room. */
+/** What is asked of relations, answered from the indexes alone: the children of an event by their type, the latest edit, the latest threads of a room. */
 async function addRelationIndexes(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .alterTable('relations')
@@ -196,12 +196,12 @@ async function addRelationIndexes(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createIndex('relations_target_type')
     .on('relations')
-    .columns(['relates_to', 'rel_type', 'position'])
+    .columns(['relates_to', 'rel_type', 'position', 'room_nid', 'sender'])
     .execute();
   await db.schema
     .createIndex('relations_room_type')
     .on('relations')
-    .columns(['room_nid', 'rel_type', 'position'])
+    .columns(['room_nid', 'rel_type', 'position', 'relates_to', 'sender'])
     .execute();
 }
 

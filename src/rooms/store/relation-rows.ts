@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { EventId, UserId } from '../../protocol/ids/index.ts';
 import { compiledOnce } from '../../storage/compiled-once.ts';
 import { textList } from '../../storage/schema.ts';
@@ -95,20 +96,42 @@ export interface ChildRange {
   readonly limit: number;
 }
 
+/** An event in a stretch. */
+export interface ChildRow {
+  readonly nid: number;
+  readonly position: number;
+}
+
 /** The children of an event, with `depth` their children too. All of them match the types asked for. */
-export async function listChildren(
-  tx: ReadTx,
-  range: ChildRange,
-): Promise<readonly { readonly nid: number; readonly position: number }[]> {
-  const { roomNid, relType, type } = range;
-  const order = range.dir === 'b' ? 'desc' : 'asc';
+export async function listChildren(tx: ReadTx, range: ChildRange): Promise<readonly ChildRow[]> {
+  return range.depth > 1 ? listDescendants(tx, range) : listOwnChildren(tx, range);
+}
+
+async function listOwnChildren(tx: ReadTx, range: ChildRange): Promise<readonly ChildRow[]> {
+  const { relType, type } = range;
+  return tx.db
+    .selectFrom('relations')
+    .select(['event_nid as nid', 'position'])
+    .where('relates_to', '=', range.parent)
+    .where(inRoom(range.roomNid))
+    .$if(relType !== undefined, (query) => query.where('rel_type', '=', relType ?? ''))
+    .$if(type !== undefined, (query) => query.where('type', '=', type ?? ''))
+    .where('position', '>', range.after)
+    .where('position', '<=', range.upTo)
+    .orderBy('position', range.dir === 'b' ? 'desc' : 'asc')
+    .limit(range.limit)
+    .execute();
+}
+
+async function listDescendants(tx: ReadTx, range: ChildRange): Promise<readonly ChildRow[]> {
+  const { relType, type } = range;
   return tx.db
     .withRecursive('tree(event_nid, position, depth)', (db) =>
       db
         .selectFrom('relations')
         .select((eb) => ['event_nid', 'position', eb.lit(1).as('depth')])
         .where('relates_to', '=', range.parent)
-        .where('room_nid', '=', roomNid)
+        .where(inRoom(range.roomNid))
         .$if(relType !== undefined, (query) => query.where('rel_type', '=', relType ?? ''))
         .$if(type !== undefined, (query) => query.where('type', '=', type ?? ''))
         .unionAll(
@@ -118,7 +141,7 @@ export async function listChildren(
             .innerJoin('relations', 'relations.relates_to', 'events.event_id')
             .select((eb) => ['relations.event_nid', 'relations.position', eb('tree.depth', '+', 1).as('depth')])
             .where('tree.depth', '<', range.depth)
-            .where('relations.room_nid', '=', roomNid)
+            .where(inRoom(range.roomNid))
             .$if(relType !== undefined, (query) => query.where('relations.rel_type', '=', relType ?? ''))
             .$if(type !== undefined, (query) => query.where('relations.type', '=', type ?? '')),
         ),
@@ -127,9 +150,14 @@ export async function listChildren(
     .select(['tree.event_nid as nid', 'tree.position'])
     .where('tree.position', '>', range.after)
     .where('tree.position', '<=', range.upTo)
-    .orderBy('tree.position', order)
+    .orderBy('tree.position', range.dir === 'b' ? 'desc' : 'asc')
     .limit(range.limit)
     .execute();
+}
+
+/** Nearly all that relates to an event is in its room: an index by the room would lead through all of the room's relations. */
+function inRoom(roomNid: number) {
+  return sql<boolean>`relations.room_nid + 0 = ${roomNid}`;
 }
 
 /** The events of a room's threads up to a position, newest first: in which thread each is. */
