@@ -14,6 +14,7 @@ export function accountDeactivationRoutes({ accounts }: { accounts: Accounts }):
       operationId: 'deactivateAccount',
       spec: 'client-server-api/#post_matrixclientv3accountdeactivate',
       auth: 'user',
+      rateLimit: 'generic',
       allowSuspended: true,
       body: z.object({ auth: authSchema, erase: z.boolean().default(false) }),
       handle: async ({ requester: { userId }, body, remote, now }) => {

@@ -54,6 +54,7 @@ export function directoryRoutes({ rooms: { aliases } }: { readonly rooms: Rooms 
       operationId: 'getLocalAliases',
       spec: 'client-server-api/#get_matrixclientv3roomsroomidaliases',
       auth: 'user',
+      rateLimit: 'generic',
       params: roomParams,
       handle: async ({ requester, params: { roomId } }) => ({
         aliases: await aliases.list(roomId, requester.userId),

@@ -17,6 +17,7 @@ export function leavingRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
       operationId: 'leaveRoom',
       spec: 'client-server-api/#post_matrixclientv3roomsroomidleave',
       auth: 'guest',
+      rateLimit: 'generic',
       allowSuspended: true,
       params,
       body: reasonBodySchema,
@@ -31,6 +32,7 @@ export function leavingRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
       operationId: 'forgetRoom',
       spec: 'client-server-api/#post_matrixclientv3roomsroomidforget',
       auth: 'user',
+      rateLimit: 'generic',
       allowSuspended: true,
       params,
       handle: async ({ requester: { userId }, params: { roomId } }) => {

@@ -23,6 +23,7 @@ export function passwordManagementRoutes({ accounts }: { accounts: Accounts }): 
       operationId: 'changePassword',
       spec: 'client-server-api/#post_matrixclientv3accountpassword',
       auth: 'optional',
+      rateLimit: 'generic',
       allowSuspended: true,
       body: z.object({ auth: authSchema, new_password: z.string(), logout_devices: z.boolean().default(true) }),
       handle: async ({ requester, body, remote, now }) => {
