@@ -111,6 +111,7 @@ class HashingSink extends Writable {
   sizeBytes = 0;
   readonly #handle: FileHandle;
   readonly #writeBytes: number;
+  #writing: Promise<void> = Promise.resolve();
   #gathered: Buffer[] = [];
   #gatheredBytes = 0;
 
@@ -123,20 +124,36 @@ class HashingSink extends Writable {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#gathered.push(chunk);
     this.#gatheredBytes += chunk.length;
-    if (this.#gatheredBytes < this.#writeBytes) done();
-    else this.#flush(done);
+    if (this.#gatheredBytes < this.#writeBytes) {
+      done();
+      return;
+    }
+    // The next bytes come in while these are written.
+    const before = this.#writing;
+    this.#flush();
+    before.then(() => done(), done);
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    if (this.#gatheredBytes === 0) done();
-    else this.#flush(done);
+    const before = this.#writing;
+    if (this.#gatheredBytes > 0) this.#flush();
+    Promise.all([before, this.#writing]).then(() => done(), done);
   }
 
-  #flush(done: (error?: Error | null) => void): void {
+  /** Waits for the disk before the file is closed under it. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#writing.then(
+      () => done(error),
+      (failed: Error) => done(error ?? failed),
+    );
+  }
+
+  #flush(): void {
     const chunks = this.#gathered;
     const position = this.sizeBytes;
     this.sizeBytes += this.#gatheredBytes;
-    writeAll(this.#handle, chunks, this.#gatheredBytes, position).then(() => done(), done);
+    this.#writing = writeAll(this.#handle, chunks, this.#gatheredBytes, position);
+    this.#writing.catch(() => undefined);
     this.#gathered = [];
     this.#gatheredBytes = 0;
     // While the disk is at it.
