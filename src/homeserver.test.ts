@@ -26,7 +26,8 @@ describe('the homeserver', () => {
   });
 
   it('says of every route where it is specified, and names it once in its specification', () => {
-    const isLink = /^(client-server-api|server-server-api)\/#[\w.-]+$|^https:\/\/|^MSC\d+|^docs\/config\.md#[a-z_]+$|^inglenook$/;
+    const isLink =
+      /^(client-server-api|server-server-api)\/#[\w.-]+$|^https:\/\/|^MSC\d+|^docs\/config\.md#[a-z_]+$|^inglenook$/;
     const unlinked = homeserver.routes.filter(({ spec }) => !isLink.test(spec));
     assert.deepEqual(
       unlinked.map(({ operationId, spec }) => `${operationId}: ${spec}`),
