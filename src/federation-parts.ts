@@ -2,8 +2,9 @@
 import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
+import { DevicesToServers, devicesFromServers } from './delivery/federation-devices.ts';
 import { EphemeralToServers, ephemeralFromServers } from './delivery/federation-ephemeral.ts';
-import { FederationSender, federationDeliveryMigrations } from './delivery/index.ts';
+import { FederationSender, federationDeliveryMigrations, toDeviceOutboxMigrations } from './delivery/index.ts';
 import { Federation, federationMigrations } from './federation/index.ts';
 import type { Route } from './http/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
@@ -33,7 +34,11 @@ export interface FederationParts extends AsyncDisposable {
   startSending(): Promise<void>;
 }
 
-export const allFederationMigrations = joinMigrations(federationMigrations, federationDeliveryMigrations);
+export const allFederationMigrations = joinMigrations(
+  federationMigrations,
+  federationDeliveryMigrations,
+  toDeviceOutboxMigrations,
+);
 
 /** The way to other servers; undefined where the configuration switches it off. */
 export function makeFederation(deps: {
@@ -55,11 +60,13 @@ export function makeFederation(deps: {
 
 /** Makes the parts; nothing is sent before `startSending`. */
 export function makeFederationParts(deps: FederationPartsDeps): FederationParts {
-  const { federation, rooms, accounts, clock, database, streams, hub, logger, receipts, typing } = deps;
+  const { federation, rooms, accounts, clock, database, streams, hub, logger, receipts, typing, devices, outbox } =
+    deps;
   const { federated } = rooms;
   if (federation === undefined || federated === undefined) return NO_FEDERATION;
   const log = logger.child({ part: 'federation' });
   const sender = new FederationSender({
+    outbox,
     database,
     streams,
     hub,
@@ -78,17 +85,24 @@ export function makeFederationParts(deps: FederationPartsDeps): FederationParts 
     serverName: accounts.serverName,
     log,
   });
-  const edus = ephemeralFromServers({ rooms, receipts, typing });
+  const { serverName } = accounts;
+  const deviceNews = new DevicesToServers({ database, hub, streams, devices, rooms, sender, serverName, log });
+  const edus = new Map([
+    ...ephemeralFromServers({ rooms, receipts, typing }),
+    ...devicesFromServers({ database, devices }),
+  ]);
   const transactions = new TransactionReceiver(federated, edus, log);
   return {
     federation,
-    federationRoutes: serverApiRoutes({ federation, rooms, accounts, transactions, clock }),
+    federationRoutes: serverApiRoutes({ federation, rooms, accounts, devices, streams, transactions, clock }),
     startSending: async () => {
       await sender.start();
       ephemeral.start();
+      deviceNews.start();
     },
     [Symbol.asyncDispose]: async () => {
       ephemeral[Symbol.dispose]();
+      deviceNews[Symbol.dispose]();
       await sender[Symbol.asyncDispose]();
       await federation[Symbol.asyncDispose]();
     },

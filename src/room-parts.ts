@@ -3,12 +3,14 @@ import { z } from 'zod';
 import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
+import { ToDeviceOutbox } from './delivery/index.ts';
 import { Devices } from './devices/index.ts';
 import type { Federation } from './federation/index.ts';
 import { type Jobs, job } from './jobs/index.ts';
 import { Presence } from './presence/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
-import type { UserId } from './protocol/ids/index.ts';
+import type { ServerName, UserId } from './protocol/ids/index.ts';
+import type { JsonObject } from './protocol/json/index.ts';
 import { Receipts, Rooms, Summaries, SyncSource, Typing, UnreadCounts } from './rooms/index.ts';
 import type { Database } from './storage/index.ts';
 import { type Hub, MemoryStream, Streams } from './streams/index.ts';
@@ -38,6 +40,7 @@ export interface RoomParts {
   readonly streams: Streams;
   readonly sync: Sync;
   readonly devices: Devices;
+  readonly outbox: ToDeviceOutbox;
 }
 
 const ROOMS_EXPIRED_EVERY_MS = 24 * 60 * 60 * 1000;
@@ -100,7 +103,10 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     typing,
     summaries: new Summaries(),
   });
+  const outbox = new ToDeviceOutbox();
   const devices = new Devices({
+    remote: deps.federation && remoteKeys(deps.federation),
+    outbox: deps.federation && outbox,
     database,
     hub,
     clock,
@@ -146,5 +152,15 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
       handle: () => rooms.deleteExpired(),
     }),
   );
-  return { rooms, receipts, unread, typing, presence, streams, sync, devices };
+  return { rooms, receipts, unread, typing, presence, streams, sync, devices, outbox };
+}
+
+/** How long users wait for the keys of others. */
+const KEYS_TIMEOUT_MS = 10_000;
+
+function remoteKeys({ calls }: Federation) {
+  return {
+    query: (server: ServerName, deviceKeys: JsonObject) => calls.queryKeys(server, deviceKeys, KEYS_TIMEOUT_MS),
+    claim: (server: ServerName, oneTimeKeys: JsonObject) => calls.claimKeys(server, oneTimeKeys, KEYS_TIMEOUT_MS),
+  };
 }

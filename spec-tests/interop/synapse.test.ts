@@ -1,9 +1,12 @@
 /** Rooms that we share with a Synapse: each side makes them, and each side does what users do. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { generateSigningKey, signJson } from '../../src/protocol/crypto/index.ts';
+import { parseUserId } from '../../src/protocol/ids/index.ts';
 import { writeCertificates } from '../../src/testing/network.ts';
 import { freePort, TestServer } from '../../src/testing/test-server.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
@@ -20,6 +23,25 @@ import {
   texts,
 } from './room-client.ts';
 import { Synapse } from './synapse.ts';
+
+/** Publishes identity keys of the user's device and a one-time key, all signed as the specification asks. */
+async function uploadKeys(user: TestUser): Promise<void> {
+  const userId = parseUserId(user.userId);
+  const key = generateSigningKey(user.deviceId, randomBytes(32));
+  assert(userId !== undefined);
+  const curve = () => randomBytes(32).toString('base64').replace(/=+$/, '');
+  const deviceKeys = {
+    user_id: userId,
+    device_id: user.deviceId,
+    algorithms: ['m.olm.v1.curve25519-aes-sha2', 'm.megolm.v1.aes-sha2'],
+    keys: { [`curve25519:${user.deviceId}`]: curve(), [key.keyId]: key.publicKey },
+  };
+  const uploaded = await user.request('POST', '/_matrix/client/v3/keys/upload', {
+    device_keys: signJson(deviceKeys, userId, key),
+    one_time_keys: { 'signed_curve25519:AAAA': signJson({ key: curve() }, userId, key) },
+  });
+  assert.equal(uploaded.status, 200, uploaded.bytes.toString());
+}
 
 interface Side {
   readonly name: string;
@@ -234,6 +256,33 @@ describe('with a Synapse', () => {
       assert(shown.includes(guest.user.userId));
     });
   }
+
+  it('exchanges keys and messages between devices in both directions', async () => {
+    const roomId = await createRoom(ours.user);
+    await join(theirs.user, roomId, ours.name);
+    await eventually(
+      () => membership(ours.user, roomId, theirs.user.userId),
+      (is) => is === 'join',
+    );
+    for (const { user } of [ours, theirs]) await uploadKeys(user);
+    for (const [from, to] of [
+      [ours, theirs],
+      [theirs, ours],
+    ] as const) {
+      const { userId, deviceId } = to.user;
+      const query = () => from.user.request('POST', '/_matrix/client/v3/keys/query', { device_keys: { [userId]: [] } });
+      await eventually(query, ({ body }) => body.device_keys?.[userId]?.[deviceId] !== undefined);
+      const wanted = { one_time_keys: { [userId]: { [deviceId]: 'signed_curve25519' } } };
+      const claimed = await from.user.request('POST', '/_matrix/client/v3/keys/claim', wanted);
+      assert(claimed.body.one_time_keys?.[userId]?.[deviceId] !== undefined, claimed.bytes.toString());
+      const messages = { [userId]: { [deviceId]: { hello: from.user.userId } } };
+      const sent = await from.user.request('PUT', '/_matrix/client/v3/sendToDevice/org.example.test/t1', { messages });
+      assert.equal(sent.status, 200);
+      const got = async () =>
+        JSON.stringify((await to.user.request('GET', '/_matrix/client/v3/sync?timeout=0')).body.to_device ?? {});
+      await eventually(got, (json) => json.includes('org.example.test'));
+    }
+  });
 
   it('goes on after the other side was killed', async () => {
     const roomId = await createRoom(ours.user);

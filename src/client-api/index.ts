@@ -4,6 +4,7 @@ import type { Config } from '../config/index.ts';
 import type { DelayedEvents } from '../delayed-events/index.ts';
 import type { GatewayClient, Pushers } from '../delivery/index.ts';
 import type { Devices } from '../devices/index.ts';
+import type { Federation } from '../federation/index.ts';
 import type { Route } from '../http/index.ts';
 import type { Media } from '../media/index.ts';
 import type { Reports } from '../moderation/index.ts';
@@ -94,6 +95,7 @@ export interface ClientApiParts {
   readonly accounts: Accounts;
   readonly config: Config;
   readonly devices: Devices;
+  readonly federation: Federation | undefined;
   readonly media: Media;
   readonly rooms: Rooms;
   readonly receipts: Receipts;
@@ -132,7 +134,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...knockingRoutes({ rooms }),
     ...leavingRoutes({ rooms }),
     ...listJoinedRoomsRoutes({ reads }),
-    ...listPublicRoomsRoutes({ reads, serverName: accounts.serverName }),
+    ...listPublicRoomsRoutes({ reads, serverName: accounts.serverName, federation: parts.federation }),
     ...loginRoutes(parts),
     ...loginTokenRoutes(parts),
     ...logoutRoutes(parts),

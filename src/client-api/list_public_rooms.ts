@@ -1,9 +1,11 @@
 /** Spec: data/api/client-server/list_public_rooms.yaml */
 import { z } from 'zod';
+import type { RemoteLookups } from '../federation/index.ts';
 import { type Route, route } from '../http/route.ts';
 import { queryLimit, serverNameSchema } from '../http/schema.ts';
 import { notFound } from '../protocol/errors.ts';
 import type { ServerName } from '../protocol/ids/index.ts';
+import type { JsonObject } from '../protocol/json/index.ts';
 import type { RoomReads } from '../rooms/index.ts';
 import { v3 } from './paths.ts';
 
@@ -16,10 +18,17 @@ const filterSchema = z.object({
 });
 
 /** The published room directory. */
-export function listPublicRoomsRoutes(deps: { readonly reads: RoomReads; readonly serverName: ServerName }): Route[] {
+export function listPublicRoomsRoutes(deps: {
+  readonly reads: RoomReads;
+  readonly serverName: ServerName;
+  readonly federation: { readonly lookups: RemoteLookups } | undefined;
+}): Route[] {
   const { reads } = deps;
-  const assertOurs = (server: ServerName | undefined): void => {
-    if (server !== undefined && server !== deps.serverName) throw notFound('The directory of that server is not known');
+  /** The directory of another server, where that is asked for. */
+  const elsewhere = (server: ServerName | undefined, body: JsonObject): Promise<JsonObject> | undefined => {
+    if (server === undefined || server === deps.serverName) return undefined;
+    if (deps.federation === undefined) throw notFound('The directory of that server is not known');
+    return deps.federation.lookups.publicRooms(server, body);
   };
   return [
     route({
@@ -35,7 +44,8 @@ export function listPublicRoomsRoutes(deps: { readonly reads: RoomReads; readonl
         server: serverNameSchema.optional(),
       }),
       handle: async ({ query: { limit = LIMIT_DEFAULT, since, server } }) => {
-        assertOurs(server);
+        const other = elsewhere(server, { limit, ...(since === undefined ? {} : { since }) });
+        if (other !== undefined) return other;
         return reads.publicRooms({ limit, since, searchTerm: undefined, roomTypes: undefined });
       },
     }),
@@ -56,7 +66,12 @@ export function listPublicRoomsRoutes(deps: { readonly reads: RoomReads; readonl
         third_party_instance_id: z.string().optional(),
       }),
       handle: async ({ query: { server }, body: { limit = LIMIT_DEFAULT, since, filter } }) => {
-        assertOurs(server);
+        const other = elsewhere(server, {
+          limit,
+          ...(since === undefined ? {} : { since }),
+          ...(filter === undefined ? {} : { filter: filterOf(filter) }),
+        });
+        if (other !== undefined) return other;
         return reads.publicRooms({
           limit: Math.min(limit, LIMIT_MAX),
           since,
@@ -66,4 +81,8 @@ export function listPublicRoomsRoutes(deps: { readonly reads: RoomReads; readonl
       },
     }),
   ];
+}
+
+function filterOf({ generic_search_term: term, room_types: types }: z.output<typeof filterSchema>): JsonObject {
+  return { ...(term ? { generic_search_term: term } : {}), ...(types ? { room_types: types } : {}) };
 }

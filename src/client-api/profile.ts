@@ -1,6 +1,7 @@
 /** Spec: data/api/client-server/profile.yaml */
 import { z } from 'zod';
 import { type Accounts, fieldOf, type Profile, profileToJson } from '../accounts/index.ts';
+import type { RemoteLookups } from '../federation/index.ts';
 import { type Route, route } from '../http/route.ts';
 import { jsonObjectSchema, userIdSchema } from '../http/schema.ts';
 import { missingParam, notFound } from '../protocol/errors.ts';
@@ -19,7 +20,13 @@ const FIELD_PATHS = [
 const BODY_BYTES_MAX = 512 * 1024;
 
 /** Profiles: who somebody says they are. */
-export function profileRoutes({ accounts }: { accounts: Accounts }): Route[] {
+export function profileRoutes({
+  accounts,
+  federation,
+}: {
+  readonly accounts: Accounts;
+  readonly federation: { readonly lookups: RemoteLookups } | undefined;
+}): Route[] {
   async function getProfile(userId: UserId): Promise<Profile> {
     const profile = accounts.isLocal(userId) ? await accounts.getProfile(userId) : undefined;
     if (profile === undefined) throw notFound('No such user');
@@ -34,7 +41,10 @@ export function profileRoutes({ accounts }: { accounts: Accounts }): Route[] {
       spec: 'client-server-api/#get_matrixclientv3profileuserid',
       auth: 'none',
       params: z.object({ userId: userIdSchema }),
-      handle: async ({ params }) => profileToJson(await getProfile(params.userId)),
+      handle: async ({ params: { userId } }) => {
+        if (federation !== undefined && !accounts.isLocal(userId)) return federation.lookups.profile(userId);
+        return profileToJson(await getProfile(userId));
+      },
     }),
     route({
       method: 'GET',
@@ -44,7 +54,10 @@ export function profileRoutes({ accounts }: { accounts: Accounts }): Route[] {
       auth: 'none',
       params,
       handle: async ({ params: { userId, keyName } }) => {
-        const value = fieldOf(await getProfile(userId), keyName);
+        const isRemote = federation !== undefined && !accounts.isLocal(userId);
+        const value = isRemote
+          ? readValue(await federation.lookups.profile(userId), keyName)
+          : fieldOf(await getProfile(userId), keyName);
         if (value === undefined) throw notFound('The profile has no such field');
         return { [keyName]: value };
       },

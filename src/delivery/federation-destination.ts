@@ -21,8 +21,16 @@ export interface DestinationPort {
   handedOut(): number;
   /** Notes durably that the destination lacks what is after a position, or lacks nothing. */
   noteBehind(destination: ServerName, from: number | undefined): Promise<void>;
+  /** The messages to devices that wait for the destination, as ephemeral events, and what to do once it has them. */
+  messages(destination: ServerName, limit: number): Promise<WaitingMessages>;
   /** How long to wait before the next attempt, in milliseconds. */
   waitMs(destination: ServerName): number;
+}
+
+/** Messages of which the database keeps track. */
+export interface WaitingMessages {
+  readonly edus: readonly JsonObject[];
+  confirm(): Promise<void>;
 }
 
 const PDUS_MAX = 50;
@@ -47,6 +55,8 @@ export class Destination {
   #isRunning = false;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
+  /** There may be messages to devices in the database. */
+  #hasMessages = false;
   /** The positions of events in the transaction under way. */
   #sending: number | undefined;
 
@@ -76,6 +86,12 @@ export class Destination {
     this.#start();
   }
 
+  /** There are messages to devices in the database. */
+  addMessages(): void {
+    this.#hasMessages = true;
+    this.#start();
+  }
+
   /** The server showed up: no more waiting. */
   retryNow(): void {
     clearTimeout(this.#timer);
@@ -101,6 +117,8 @@ export class Destination {
       this.#isRunning = false;
     } catch {
       this.#isRunning = false;
+      // What was under way may have been among them.
+      this.#hasMessages = true;
       await this.#fallBehind().catch(() => undefined);
       this.#retryLater();
     }
@@ -115,7 +133,7 @@ export class Destination {
     }
     const events = this.#events.slice(0, PDUS_MAX);
     const [first] = events;
-    if (first === undefined && this.#edus.size === 0) return false;
+    if (first === undefined && this.#edus.size === 0 && !this.#hasMessages) return false;
     this.#sending = first?.position;
     await this.#transact(events);
     this.#events.splice(0, events.length);
@@ -125,7 +143,11 @@ export class Destination {
 
   async #sendFromDatabase(from: number): Promise<boolean> {
     const { events, upTo } = await this.#port.catchUp(this.#name, from);
-    for (let start = 0; start < events.length || (start === 0 && this.#edus.size > 0); start += PDUS_MAX) {
+    for (
+      let start = 0;
+      start < events.length || (start === 0 && (this.#edus.size > 0 || this.#hasMessages));
+      start += PDUS_MAX
+    ) {
       const part = events.slice(start, start + PDUS_MAX);
       await this.#transact(part);
       this.#behindFrom = part.at(-1)?.position ?? this.#behindFrom;
@@ -139,12 +161,19 @@ export class Destination {
   }
 
   async #transact(events: readonly OutgoingEvent[]): Promise<void> {
-    const edus = [...this.#edus].slice(0, EDUS_MAX);
+    const hadMessages = this.#hasMessages;
+    this.#hasMessages = false;
+    const waiting = hadMessages ? await this.#port.messages(this.#name, EDUS_MAX) : undefined;
+    const messages = waiting?.edus ?? [];
+    if (messages.length === EDUS_MAX) this.#hasMessages = true;
+    const edus = [...this.#edus].slice(0, EDUS_MAX - messages.length);
+    if (events.length + messages.length + edus.length === 0) return;
     await this.#port.transact(
       this.#name,
       events.map(({ event }) => event.pdu),
-      edus.map(([, edu]) => edu),
+      [...messages, ...edus.map(([, edu]) => edu)],
     );
+    await waiting?.confirm();
     for (const [key, edu] of edus) if (this.#edus.get(key) === edu) this.#edus.delete(key);
   }
 

@@ -9,6 +9,7 @@ import type { Cursors, Hub, Streams } from '../streams/index.ts';
 import { Destination, type DestinationPort, type OutgoingEvent } from './federation-destination.ts';
 import { deleteBehind, listBehind, listOutgoing, type OutgoingRow, putBehind } from './federation-store.ts';
 import { RoomServers } from './room-servers.ts';
+import type { ToDeviceOutbox } from './to-device-outbox.ts';
 
 export interface FederationSenderDeps {
   readonly database: Database;
@@ -18,6 +19,7 @@ export interface FederationSenderDeps {
   readonly clock: Clock;
   readonly federation: Federation;
   readonly rooms: Pick<Rooms, 'events' | 'stateTree' | 'stateKeys'>;
+  readonly outbox: ToDeviceOutbox;
   readonly log: { warn(fields: object, message: string): void };
 }
 
@@ -52,9 +54,13 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
 
   /** Goes on from where it was; a first start begins with what comes from now on. */
   async start(): Promise<void> {
-    const { database, cursors, streams, hub, federation } = this.#deps;
-    const { known, behind } = await database.read(async (tx) => {
-      return { known: await cursors.find(tx, CONSUMER), behind: await listBehind(tx) };
+    const { database, cursors, streams, hub, federation, outbox } = this.#deps;
+    const { known, behind, messages } = await database.read(async (tx) => {
+      return {
+        known: await cursors.find(tx, CONSUMER),
+        behind: await listBehind(tx),
+        messages: await outbox.destinations(tx),
+      };
     });
     this.#position = known ?? streams.current('events');
     this.#written = known ?? -1;
@@ -63,6 +69,8 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
       this.#destinations.set(row.destination, destination);
       destination.retryNow();
     }
+    for (const server of messages) this.#destination(server)?.addMessages();
+    outbox.onAdded((server) => this.#destination(server)?.addMessages());
     federation.backoff.onAlive((server) => this.#destinations.get(server)?.retryNow());
     this.#stopListening = hub.listen('stream:events', () => this.#wake());
     this.#timer = setInterval(() => void this.#writeCursor().catch(() => undefined), CURSOR_EVERY_MS);
@@ -120,6 +128,18 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
       if (from === undefined) await deleteBehind(tx, destination);
       else await putBehind(tx, { destination, behind_from: from, failing_since_ts: clock.now() });
     });
+  }
+
+  async messages(destination: ServerName, limit: number) {
+    const { database, outbox } = this.#deps;
+    const waiting = await database.read((tx) => outbox.waiting(tx, destination, limit));
+    const last = waiting.at(-1)?.nid;
+    return {
+      edus: waiting.map(({ content }) => ({ edu_type: 'm.direct_to_device', content })),
+      confirm: async () => {
+        if (last !== undefined) await outbox.confirm(database, destination, last);
+      },
+    };
   }
 
   waitMs(destination: ServerName): number {

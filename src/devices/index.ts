@@ -11,7 +11,8 @@ import { Identities } from './identities.ts';
 import { KeyBackups } from './key-backups.ts';
 import { Keys } from './keys.ts';
 import { OneTimeKeys } from './one-time-keys.ts';
-import type { DeviceRooms, DevicesLog } from './ports.ts';
+import type { DeviceRooms, DevicesLog, ToDeviceOutbox } from './ports.ts';
+import type { RemoteKeys } from './remote-keys.ts';
 import { Signatures } from './signatures.ts';
 import { deleteAllCrossSigning, deleteSignaturesBy, deleteSignaturesOn } from './store/cross-signing-keys.ts';
 import { deleteDehydratedDevices } from './store/dehydrated-devices.ts';
@@ -26,7 +27,8 @@ export type { DehydratedDevices, Dehydration } from './dehydrated-devices.ts';
 export type { BackupInfo, BackupSession, KeyBackups } from './key-backups.ts';
 export type { ClaimedKeys, KeyQuery, Keys, KeyUpload, QueriedKeys } from './keys.ts';
 export type { Claim, KeyCounts } from './one-time-keys.ts';
-export type { DeviceRooms, DevicesLog } from './ports.ts';
+export type { DeviceRooms, DevicesLog, ToDeviceOutbox } from './ports.ts';
+export type { RemoteKeys } from './remote-keys.ts';
 export type { SignatureFailures, Signatures, SignatureUpload } from './signatures.ts';
 export { devicesMigrations } from './store/migrations.ts';
 export { type ToDevice, type ToDeviceMessages, toDeviceStream } from './to-device.ts';
@@ -46,6 +48,9 @@ export interface DevicesOptions {
   /** Whether a device must have signed its identity keys itself. */
   readonly checksSignatures: boolean;
   readonly log: DevicesLog;
+  /** Without them, users of other servers have no keys, and get no messages. */
+  readonly remote?: RemoteKeys | undefined;
+  readonly outbox?: ToDeviceOutbox | undefined;
 }
 
 /** The face of this domain. */
@@ -60,15 +65,15 @@ export class Devices {
   readonly dehydrated: DehydratedDevices;
 
   constructor(options: DevicesOptions) {
-    const { database, hub, accounts, rooms, clock, checksSignatures, log } = options;
+    const { database, hub, accounts, rooms, clock, checksSignatures, log, remote, outbox } = options;
     const { devices, serverName, users } = accounts;
     this.lists = new DeviceLists(hub, rooms);
     this.oneTimeKeys = new OneTimeKeys(database);
-    this.toDevice = new ToDevice({ database, hub, devices, serverName, clock, log });
+    this.toDevice = new ToDevice({ database, hub, devices, serverName, clock, log, outbox });
     const { lists, oneTimeKeys } = this;
     const identities = new Identities(database, devices);
     lists.onChanged((userId) => identities.forget(userId));
-    this.keys = new Keys({ database, devices, lists, oneTimeKeys, identities, serverName, checksSignatures });
+    this.keys = new Keys({ database, devices, lists, oneTimeKeys, identities, serverName, remote, checksSignatures });
     this.crossSigning = new CrossSigning(database, devices, lists);
     this.signatures = new Signatures(database, lists);
     this.backups = new KeyBackups(database);

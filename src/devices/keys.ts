@@ -15,6 +15,7 @@ import {
   unsignedText,
 } from './key-objects.ts';
 import type { Claim, OneTimeKeys } from './one-time-keys.ts';
+import { askServers, type RemoteKeys } from './remote-keys.ts';
 import { crossSigningKeysOf, deleteSignaturesOn } from './store/cross-signing-keys.ts';
 import { findDeviceKeys, putDeviceKeys } from './store/device-keys.ts';
 
@@ -54,6 +55,7 @@ export class Keys {
   readonly #oneTimeKeys: OneTimeKeys;
   readonly #identities: Identities;
   readonly #serverName: ServerName;
+  readonly #remote: RemoteKeys | undefined;
   readonly #checksSignatures: boolean;
 
   constructor(parts: {
@@ -63,6 +65,7 @@ export class Keys {
     readonly oneTimeKeys: OneTimeKeys;
     readonly identities: Identities;
     readonly serverName: ServerName;
+    readonly remote: RemoteKeys | undefined;
     readonly checksSignatures: boolean;
   }) {
     this.#database = parts.database;
@@ -71,6 +74,7 @@ export class Keys {
     this.#oneTimeKeys = parts.oneTimeKeys;
     this.#identities = parts.identities;
     this.#serverName = parts.serverName;
+    this.#remote = parts.remote;
     this.#checksSignatures = parts.checksSignatures;
   }
 
@@ -122,10 +126,13 @@ export class Keys {
 
   /** The published keys of users, as the viewer may see them. From memory where they were asked for before. */
   async query(viewer: UserId, query: KeyQuery): Promise<QueriedKeys> {
-    const remote = new Set<ServerName>();
+    const remote = new Map<UserId, readonly string[]>();
     const parts = { devices: '', master: '', selfSigning: '', userSigning: '' };
     for (const [userId, deviceIds] of query) {
-      if (!this.#isLocal(userId, remote)) continue;
+      if (serverNameOf(userId) !== this.#serverName) {
+        remote.set(userId, deviceIds);
+        continue;
+      }
       const identity = await this.#identities.get(userId);
       const name = JSON.stringify(userId);
       parts.devices += `,${name}:${devicesOf(identity, deviceIds)}`;
@@ -134,8 +141,18 @@ export class Keys {
       if (selfSigning) parts.selfSigning += `,${name}:${selfSigning.json}`;
       if (userSigning && viewer === userId) parts.userSigning += `,${name}:${userSigning.json}`;
     }
+    const { byKey, failed } = await askServers(
+      remote,
+      ['device_keys', 'master_keys', 'self_signing_keys'],
+      (server, of) => {
+        return this.#remote === undefined ? Promise.reject(new Error('no federation')) : this.#remote.query(server, of);
+      },
+    );
+    parts.devices += entriesOf(byKey.get('device_keys'));
+    parts.master += entriesOf(byKey.get('master_keys'));
+    parts.selfSigning += entriesOf(byKey.get('self_signing_keys'));
     return {
-      failures: failuresOf(remote),
+      failures: failuresOf(failed),
       deviceKeys: `{${parts.devices.slice(1)}}`,
       masterKeys: `{${parts.master.slice(1)}}`,
       selfSigningKeys: `{${parts.selfSigning.slice(1)}}`,
@@ -145,8 +162,13 @@ export class Keys {
 
   /** Takes a one-time key, or the fallback key, of each device. Devices without any are left out. */
   async claim(claims: readonly Claim[]): Promise<ClaimedKeys> {
-    const remote = new Set<ServerName>();
-    const local = claims.filter(({ userId }) => this.#isLocal(userId, remote));
+    const isLocal = ({ userId }: Claim) => serverNameOf(userId) === this.#serverName;
+    const local = claims.filter(isLocal);
+    const remote = new Map<UserId, JsonObject>();
+    for (const claim of claims) {
+      if (isLocal(claim)) continue;
+      remote.set(claim.userId, { ...remote.get(claim.userId), [claim.deviceId]: claim.algorithm });
+    }
     const byUser = new Map<UserId, [string, string][]>();
     if (local.length > 0) {
       await this.#database.write('main', async (tx) => {
@@ -160,15 +182,14 @@ export class Keys {
         }
       });
     }
+    const { byKey, failed } = await askServers(remote, ['one_time_keys'], (server, of) => {
+      return this.#remote === undefined ? Promise.reject(new Error('no federation')) : this.#remote.claim(server, of);
+    });
     const users = [...byUser].map(([userId, devices]) => [userId, joinObject(devices)] as const);
-    return { failures: failuresOf(remote), oneTimeKeys: joinObject(users) };
-  }
-
-  /** Whether a user is one of ours; the server of one who isn't is added to `remote`. */
-  #isLocal(userId: UserId, remote: Set<ServerName>): boolean {
-    const server = serverNameOf(userId);
-    if (server !== this.#serverName) remote.add(server);
-    return server === this.#serverName;
+    const others = [...(byKey.get('one_time_keys') ?? [])].map(([userId, found]) => {
+      return [userId, JSON.stringify(found)] as const;
+    });
+    return { failures: failuresOf(failed), oneTimeKeys: joinObject([...users, ...others]) };
   }
 }
 
@@ -178,7 +199,10 @@ function devicesOf({ devices, allDevices }: Identity, deviceIds: readonly string
   return joinObject([...devices].filter(([deviceId]) => asked.has(deviceId)));
 }
 
-/** Until federation can ask them, other servers are servers that can't be reached. */
+function entriesOf(found: ReadonlyMap<UserId, JsonObject> | undefined): string {
+  return [...(found ?? [])].map(([userId, value]) => `,${JSON.stringify(userId)}:${JSON.stringify(value)}`).join('');
+}
+
 function failuresOf(servers: ReadonlySet<ServerName>): string {
   return joinObject([...servers].map((server) => [server, '{"errcode":"M_CONNECTION_FAILED","status":503}'] as const));
 }

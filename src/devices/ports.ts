@@ -1,6 +1,7 @@
 /** What devices ask of the rooms, which are above them: whoever composes the server hands it in. */
-import type { RoomId, UserId } from '../protocol/ids/index.ts';
-import type { ReadTx } from '../storage/index.ts';
+import type { RoomId, ServerName, UserId } from '../protocol/ids/index.ts';
+import type { JsonObject } from '../protocol/json/index.ts';
+import type { ReadTx, WriteTx } from '../storage/index.ts';
 
 export interface DeviceRooms {
   /** The rooms that a user is joined to. */
@@ -10,4 +11,18 @@ export interface DeviceRooms {
 /** What is worth a line in the log. */
 export interface DevicesLog {
   warn(fields: object, message: string): void;
+}
+
+/** Where messages to devices of other servers go. */
+export interface ToDeviceOutbox {
+  /** Queues messages for a server, in the transaction in which they were sent. */
+  add(
+    tx: WriteTx,
+    server: ServerName,
+    message: {
+      readonly sender: UserId;
+      readonly type: string;
+      readonly messages: readonly (readonly [UserId, JsonObject])[];
+    },
+  ): Promise<void>;
 }

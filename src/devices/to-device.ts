@@ -6,7 +6,7 @@ import { type ServerName, serverNameOf, type UserId } from '../protocol/ids/inde
 import type { JsonObject } from '../protocol/json/index.ts';
 import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
-import type { DevicesLog } from './ports.ts';
+import type { DevicesLog, ToDeviceOutbox } from './ports.ts';
 import {
   deleteMessagesUpTo,
   deleteToDeviceTransactionsBefore,
@@ -71,6 +71,7 @@ export class ToDevice {
   readonly #serverName: ServerName;
   readonly #clock: Clock;
   readonly #log: DevicesLog;
+  readonly #outbox: ToDeviceOutbox | undefined;
   /** The positions up to here are reserved; the first write reserves some. */
   #reserved = 0;
   /** Up to where a device's messages are known to be deleted. */
@@ -85,6 +86,7 @@ export class ToDevice {
     readonly serverName: ServerName;
     readonly clock: Clock;
     readonly log: DevicesLog;
+    readonly outbox?: ToDeviceOutbox | undefined;
   }) {
     this.#database = parts.database;
     this.#hub = parts.hub;
@@ -92,6 +94,7 @@ export class ToDevice {
     this.#serverName = parts.serverName;
     this.#clock = parts.clock;
     this.#log = parts.log;
+    this.#outbox = parts.outbox;
   }
 
   /** Queues messages, all or none, and wakes those who wait for them. Devices that don't exist are passed over. */
@@ -105,6 +108,11 @@ export class ToDevice {
         if (!isNew) return;
       }
       await this.#insert(tx, sender, type, local);
+      if (this.#outbox === undefined) return;
+      const byServer = Map.groupBy(messages, ([userId]) => serverNameOf(userId));
+      for (const [server, ofServer] of byServer) {
+        if (server !== this.#serverName) await this.#outbox.add(tx, server, { sender, type, messages: ofServer });
+      }
     });
   }
 

@@ -13,6 +13,7 @@ import { Discovery } from './discovery.ts';
 import { EventSignatures } from './event-signatures.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { OwnKeys } from './keys/own-keys.ts';
+import { RemoteLookups } from './lookups.ts';
 import { ServerPolicy } from './policy.ts';
 import { WellKnown } from './well-known.ts';
 
@@ -32,6 +33,7 @@ export class Federation implements AsyncDisposable {
   readonly serverName: ServerName;
   readonly isEnabled: boolean;
   readonly calls: FederationCalls;
+  readonly lookups: RemoteLookups;
   readonly keyRing: KeyRing;
   readonly ownKeys: OwnKeys;
   readonly signatures: EventSignatures;
@@ -67,6 +69,7 @@ export class Federation implements AsyncDisposable {
     });
     this.#connections = connections;
     this.calls = new FederationCalls(client);
+    this.lookups = new RemoteLookups(this.calls, clock);
     this.ownKeys = new OwnKeys({ serverName, signingKeys, oldKeys: options.old_signing_keys, clock });
     const notaries = options.trusted_key_servers.flatMap((name) => parseServerName(name) ?? []);
     this.keyRing = new KeyRing({ database, client, own: this.ownKeys, clock, serverName, notaries });

@@ -1,9 +1,11 @@
 /** Every route of the server-server API, file by file. */
 import type { Accounts } from '../accounts/index.ts';
 import type { Clock } from '../clock.ts';
+import type { Devices } from '../devices/index.ts';
 import type { Federation } from '../federation/index.ts';
 import type { Route } from '../http/index.ts';
 import type { Rooms } from '../rooms/index.ts';
+import type { Streams } from '../streams/index.ts';
 import { eventsRoutes } from './events.ts';
 import { invitesRoutes } from './invites.ts';
 import { joinsRoutes } from './joins.ts';
@@ -14,6 +16,7 @@ import { publicRoomsRoutes } from './public_rooms.ts';
 import { queryRoutes } from './query.ts';
 import type { TransactionReceiver } from './transaction-receiver.ts';
 import { transactionsRoutes } from './transactions.ts';
+import { userDevicesRoutes } from './user_devices.ts';
 import { versionRoutes } from './version.ts';
 
 export { type EduHandler, TransactionReceiver } from './transaction-receiver.ts';
@@ -23,6 +26,8 @@ export interface ServerApiParts {
   readonly federation: Federation;
   readonly rooms: Rooms;
   readonly accounts: Accounts;
+  readonly devices: Devices;
+  readonly streams: Streams;
   readonly transactions: TransactionReceiver;
   readonly clock: Clock;
 }
@@ -32,6 +37,8 @@ export function serverApiRoutes({
   federation,
   rooms,
   accounts,
+  devices,
+  streams,
   transactions,
   clock,
 }: ServerApiParts): readonly Route[] {
@@ -47,6 +54,7 @@ export function serverApiRoutes({
     ...publicRoomsRoutes({ reads: rooms.reads }),
     ...queryRoutes({ rooms, accounts }),
     ...transactionsRoutes({ transactions }),
+    ...userDevicesRoutes({ devices, streams, serverName: accounts.serverName }),
     ...versionRoutes(),
   ];
 }
