@@ -1,4 +1,4 @@
-import { notFound } from '../../protocol/errors.ts';
+import { MatrixError, notFound } from '../../protocol/errors.ts';
 import { acceptsEverything, matchesRoomEvent, type RoomEventFilter } from '../../protocol/filter/index.ts';
 import type { EventId, RoomId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
@@ -58,7 +58,7 @@ export async function contextJson(reading: Reading, request: ContextRequest): Pr
 /**
  * One event as JSON text.
  * Spec: client-server-api/#get_matrixclientv3roomsroomideventeventid
- * @throws M_NOT_FOUND where there is no such event for this viewer
+ * @throws M_NOT_FOUND where there is no such event for this viewer, be it for want of permission
  */
 export async function eventJson(
   reading: Reading,
@@ -67,11 +67,15 @@ export async function eventJson(
   const { roomId, eventId, viewer } = request;
   const ignored = await reading.accounts.ignoredUsers(viewer.userId);
   return reading.database.read(async (tx) => {
-    const { stored, sight } = await getVisibleEvent(tx, reading, roomId, eventId, viewer);
+    const { stored, sight } = await getVisibleEvent(tx, reading, roomId, eventId, viewer).catch(asNotFound);
     const [json] = await reading.presenter.present(tx, [stored], viewer, { sight, aggregateBut: ignored });
     if (json === undefined) throw new Error('one event in, one event out');
     return json;
   });
+}
+
+function asNotFound(error: unknown): never {
+  throw error instanceof MatrixError && error.errcode === 'M_FORBIDDEN' ? notFound('Event not found') : error;
 }
 
 /** An event of a room that the viewer may see, with their sight of the room. @throws M_NOT_FOUND, M_FORBIDDEN */
