@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { notFound } from '../protocol/errors.ts';
+import { MatrixError, notFound } from '../protocol/errors.ts';
 import type { EventId, RoomId, UserId } from '../protocol/ids/index.ts';
 import type { Rooms } from '../rooms/index.ts';
 import type { Database } from '../storage/index.ts';
@@ -41,8 +41,10 @@ export class Reports {
    */
   async reportEvent(roomId: RoomId, eventId: EventId, by: ReportBy): Promise<number> {
     const { reads, reading } = this.#rooms;
-    await reads.assertJoined(roomId, by.reporter).catch(() => {
-      throw notFound('The event was not found or you are not joined to the room.');
+    await reads.assertJoined(roomId, by.reporter).catch((error: unknown) => {
+      throw error instanceof MatrixError
+        ? notFound('The event was not found or you are not joined to the room.')
+        : error;
     });
     await reads.event({ roomId, eventId, viewer: { userId: by.reporter, deviceId: undefined } });
     const [stored] = await reading.database.read((tx) => reading.events.byIds(tx, [eventId]));
