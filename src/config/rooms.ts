@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { DEFAULT_ROOM_VERSION, ROOM_VERSIONS } from '../protocol/room-versions/index.ts';
 
 /** `rooms`: what holds for new rooms. */
 export const roomsSection = z
   .strictObject({
     default_version: z
-      .enum(['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12'])
-      .prefault('12')
+      .enum(ROOM_VERSIONS.map(({ id }) => id))
+      .prefault(DEFAULT_ROOM_VERSION)
       .meta({ description: 'The version of rooms for which the client names none.' }),
     encrypted_presets: z
       .array(z.enum(['private_chat', 'trusted_private_chat', 'public_chat']))

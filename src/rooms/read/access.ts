@@ -1,4 +1,4 @@
-import { forbidden, notFound } from '../../protocol/errors.ts';
+import { forbidden } from '../../protocol/errors.ts';
 import type { RoomId, UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/types.ts';
 import { findMembership, findRoom, type RoomRow, type StoredEvent } from '../store/index.ts';
@@ -76,11 +76,4 @@ async function lastDeparture(
     event = before;
   }
   return undefined;
-}
-
-/** The room's row. @throws M_NOT_FOUND */
-export async function getRoom(tx: ReadTx, roomId: RoomId): Promise<RoomRow> {
-  const room = await findRoom(tx, roomId);
-  if (room === undefined) throw notFound('No such room');
-  return room;
 }
