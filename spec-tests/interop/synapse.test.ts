@@ -275,11 +275,16 @@ describe('with a Synapse', () => {
       const wanted = { one_time_keys: { [userId]: { [deviceId]: 'signed_curve25519' } } };
       const claimed = await from.user.request('POST', '/_matrix/client/v3/keys/claim', wanted);
       assert(claimed.body.one_time_keys?.[userId]?.[deviceId] !== undefined, claimed.bytes.toString());
+      let since: string = (await to.user.request('GET', '/_matrix/client/v3/sync?timeout=0')).body.next_batch;
       const messages = { [userId]: { [deviceId]: { hello: from.user.userId } } };
       const sent = await from.user.request('PUT', '/_matrix/client/v3/sendToDevice/org.example.test/t1', { messages });
       assert.equal(sent.status, 200);
-      const got = async () =>
-        JSON.stringify((await to.user.request('GET', '/_matrix/client/v3/sync?timeout=0')).body.to_device ?? {});
+      const got = async () => {
+        // A Synapse gives the same answer to the same token for two minutes.
+        const { body } = await to.user.request('GET', `/_matrix/client/v3/sync?timeout=0&since=${since}`);
+        since = body.next_batch;
+        return `at ${to.user.userId}: ${JSON.stringify(body.to_device ?? {})}`;
+      };
       await eventually(got, (json) => json.includes('org.example.test'));
     }
   });

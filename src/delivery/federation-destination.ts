@@ -113,7 +113,8 @@ export class Destination {
 
   async #run(): Promise<void> {
     try {
-      while (!this.#isClosed && (await this.#sendSome()));
+      while (!this.#isClosed && this.#hasWork()) await this.#sendSome();
+      // In the same turn in which there was nothing to do: what comes from now on starts it anew.
       this.#isRunning = false;
     } catch {
       this.#isRunning = false;
@@ -124,24 +125,25 @@ export class Destination {
     }
   }
 
-  /** @returns whether there may be more */
-  async #sendSome(): Promise<boolean> {
+  #hasWork(): boolean {
+    return this.#behindFrom !== undefined || this.#events.length > 0 || this.#edus.size > 0 || this.#hasMessages;
+  }
+
+  async #sendSome(): Promise<void> {
     if (this.#behindFrom !== undefined) return this.#sendFromDatabase(this.#behindFrom);
     if (this.#events.length > QUEUE_EVENTS_MAX) {
       await this.#fallBehind();
-      return true;
+      return;
     }
     const events = this.#events.slice(0, PDUS_MAX);
     const [first] = events;
-    if (first === undefined && this.#edus.size === 0 && !this.#hasMessages) return false;
     this.#sending = first?.position;
     await this.#transact(events);
     this.#events.splice(0, events.length);
     this.#sending = undefined;
-    return true;
   }
 
-  async #sendFromDatabase(from: number): Promise<boolean> {
+  async #sendFromDatabase(from: number): Promise<void> {
     const { events, upTo } = await this.#port.catchUp(this.#name, from);
     for (
       let start = 0;
@@ -154,10 +156,9 @@ export class Destination {
     }
     this.#behindFrom = upTo;
     // In the same turn in which nothing is missing: what comes from now on is queued.
-    if (upTo < this.#port.handedOut()) return true;
+    if (upTo < this.#port.handedOut()) return;
     this.#behindFrom = undefined;
     await this.#port.noteBehind(this.#name, undefined);
-    return true;
   }
 
   async #transact(events: readonly OutgoingEvent[]): Promise<void> {

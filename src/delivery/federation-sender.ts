@@ -9,7 +9,7 @@ import type { Cursors, Hub, Streams } from '../streams/index.ts';
 import { Destination, type DestinationPort, type OutgoingEvent } from './federation-destination.ts';
 import { deleteBehind, listBehind, listOutgoing, type OutgoingRow, putBehind } from './federation-store.ts';
 import { RoomServers } from './room-servers.ts';
-import type { ToDeviceOutbox } from './to-device-outbox.ts';
+import type { ToDeviceOutbox } from './to-device-outbox-store.ts';
 
 export interface FederationSenderDeps {
   readonly database: Database;

@@ -7,4 +7,4 @@ export { PushDelivery, type PushDeliveryDeps } from './push-delivery.ts';
 export { PushFollower, type PushFollowerDeps } from './push-follower.ts';
 export { type NewPusher, type Pusher, Pushers } from './pushers.ts';
 export { deliveryMigrations } from './store.ts';
-export { ToDeviceOutbox, toDeviceOutboxMigrations } from './to-device-outbox.ts';
+export { ToDeviceOutbox, toDeviceOutboxMigrations } from './to-device-outbox-store.ts';

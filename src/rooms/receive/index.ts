@@ -12,9 +12,9 @@ import { RoomQueues } from './room-queues.ts';
 import { ServeHistory } from './serve-history.ts';
 import { ServeMemberships } from './serve-memberships.ts';
 
+export type { Outcomes } from './arrival.ts';
 export type { ReceiveDeps, ReceiveLog, RoomFederation } from './deps.ts';
 export type { IncomingInvite } from './invites.ts';
-export type { Outcomes } from './receiver.ts';
 export type { ServedState } from './serve-history.ts';
 export type { SentEvent, ServedMembership, Template, TemplateRequest } from './serve-memberships.ts';
 

@@ -1,13 +1,17 @@
 import { authStateOf, checkAuth, checkAuthEvents } from '../../protocol/auth/index.ts';
-import { BadPduError, type Event, parsePdu, redactEvent } from '../../protocol/event/index.ts';
-import { type EventId, parseRoomId, type RoomId, type ServerName, serverNameOf } from '../../protocol/ids/index.ts';
+import type { Event } from '../../protocol/event/index.ts';
+import { type EventId, parseRoomId, type RoomId, type ServerName } from '../../protocol/ids/index.ts';
 import { type JsonObject, readString } from '../../protocol/json/index.ts';
 import { stateKeyOf } from '../../protocol/state/index.ts';
 import { insertRelay, redactionsOf } from '../store/graph-rows.ts';
-import { redactEventRow, type StoredEvent } from '../store/index.ts';
 import { type Extremity, type HotRoom, RoomIsHeld, StateNotLoaded } from '../write/hot-room.ts';
 import type { Placement, StateAt } from '../write/pending.ts';
+import { type Arrival, type Known, NO_PLACEMENT, type Outcomes } from './arrival.ts';
+import { followedBy, followsAll, isAuthorisedByCurrent, mayRedact, parse } from './arrival-checks.ts';
 import type { ReceiveDeps, RoomFacts } from './deps.ts';
+import { DroppedEventError } from './dropped-event-error.ts';
+import { holdRoom } from './held-room.ts';
+import { redactLate } from './late-redactions.ts';
 import { MissingEvents } from './missing-events.ts';
 import type { OutOfBand } from './out-of-band.ts';
 import { impliedCreate, keepOutliers, verifyAll } from './outliers.ts';
@@ -15,42 +19,7 @@ import type { RoomQueues } from './room-queues.ts';
 import { isServerAllowed } from './server-acl.ts';
 import { authStateFor, currentState, differences, resolveStates, stateAfter, withEvent } from './states.ts';
 
-/** What became of the events of a transaction: an error for those that were not taken. */
-export type Outcomes = ReadonlyMap<EventId, string | undefined>;
-
-/** An event is not taken at all: it is as if it had never come. */
-export class DroppedEventError extends Error {
-  override readonly name = 'DroppedEventError';
-}
-
-/** How an event came. */
-export interface Arrival {
-  readonly origin: ServerName;
-  /** It came through us alone (a join, a leave, a knock): the other servers of the room get it from us. */
-  readonly relay: boolean;
-  /** It was fetched for a gap: what is missing before it isn't fetched one by one any more. */
-  readonly isFetched?: boolean;
-}
-
-const NO_PLACEMENT: Placement = {
-  refused: undefined,
-  outlierNid: undefined,
-  stateBefore: undefined,
-  stateAfter: undefined,
-  extremitiesAfter: undefined,
-  missing: [],
-  redactsLater: undefined,
-};
-/** Refused predecessors that are looked through for the extremities that they follow. */
-const REFUSED_STEPS_MAX = 20;
 const STATE_LOADS_MAX = 10;
-
-/** What was looked up for the events of one room at once. */
-interface Known {
-  readonly events: ReadonlyMap<EventId, StoredEvent>;
-  /** Events that are redacted by what we have already. */
-  readonly redactions: ReadonlyMap<EventId, readonly number[]>;
-}
 
 /**
  * Takes events from other servers into rooms. One bad event spoils only itself.
@@ -172,7 +141,7 @@ export class Receiver {
     const taken = (await this.#takeFast(event, arrival, known)) ?? (await this.#takeSlow(event, arrival, known));
     const waiting = known.redactions.get(event.eventId);
     if (waiting === undefined) return taken;
-    return { written: taken.written.then(() => this.#redactLate(event.eventId, waiting)) };
+    return { written: taken.written.then(() => redactLate(this.#deps, event.eventId, waiting)) };
   }
 
   /** An event that follows the room as it is now, in the room's own turn: nothing has to be read. */
@@ -205,7 +174,7 @@ export class Receiver {
     const facts = await this.#factsOf(event.roomId);
     const isAuthorised = await this.#judgeByAuthEvents(facts, event, arrival.origin);
     const claimed = await this.#fillGapBefore(facts, event, arrival);
-    return this.#hold(event.roomId, async (room) => {
+    return holdRoom(hotRooms, event.roomId, async (room) => {
       // What was missing may have come while we waited.
       const prev = await database.read((tx) => reader.byIds(tx, event.prevEvents));
       const placed = prev.filter((stored) => stored.isPlaced && stored.roomNid === room.roomNid);
@@ -243,7 +212,7 @@ export class Receiver {
     isCurrent: boolean,
   ): Promise<Pick<Placement, 'extremitiesAfter' | 'stateAfter'>> {
     const { reader } = this.#deps;
-    const followed = await this.#followedBy(tx, event);
+    const followed = await followedBy(tx, reader, event);
     const others = room.extremities.filter(({ eventId }) => !followed.has(eventId));
     const extremitiesAfter: readonly Extremity[] = others;
     if (others.length === 0 || (isCurrent && event.stateKey === undefined)) {
@@ -263,19 +232,6 @@ export class Receiver {
         ? own === undefined
         : changes.size === 1 && own !== undefined && changes.get(own)?.eventId === event.eventId;
     return { extremitiesAfter, stateAfter: isOwnOnly ? undefined : resolved };
-  }
-
-  /** The predecessors of an event; refused ones stand for theirs. */
-  async #followedBy(tx: Parameters<typeof resolveStates>[0], event: Event): Promise<ReadonlySet<EventId>> {
-    const followed = new Set(event.prevEvents);
-    let refused = await this.#deps.reader.byIds(tx, event.prevEvents);
-    for (let step = 0; step < REFUSED_STEPS_MAX && refused.length > 0; step++) {
-      const next = refused.filter((stored) => stored.isRefused).flatMap((stored) => stored.event.prevEvents);
-      const fresh = next.filter((id) => !followed.has(id));
-      for (const id of fresh) followed.add(id);
-      refused = fresh.length === 0 ? [] : await this.#deps.reader.byIds(tx, fresh);
-    }
-    return followed;
   }
 
   /** Check 4: whether the auth events allow the event; they are fetched where we lack them. @throws DroppedEventError */
@@ -323,28 +279,6 @@ export class Receiver {
     }
   }
 
-  /** A room for oneself: all that was put into it is durable, and nothing else is put there. */
-  async #hold<T>(roomId: RoomId, work: (room: HotRoom) => Promise<T>): Promise<T> {
-    for (;;) {
-      const room = await this.#deps.hotRooms.find(roomId);
-      if (room === undefined) throw new DroppedEventError('the room is not known here');
-      if (room.held !== undefined) {
-        await room.held;
-        continue;
-      }
-      const { promise, resolve } = Promise.withResolvers<void>();
-      room.held = promise;
-      try {
-        await room.latestWrite?.catch(() => undefined);
-        if (room.hasFailed) continue;
-        return await work(room);
-      } finally {
-        room.held = undefined;
-        resolve();
-      }
-    }
-  }
-
   /** Puts an event into a held room, with the state events at hand that this needs. */
   async #putLoaded<T>(room: HotRoom, put: () => T): Promise<T> {
     for (let loads = 0; loads < STATE_LOADS_MAX; loads++) {
@@ -363,54 +297,4 @@ export class Receiver {
     if (room === undefined) throw new DroppedEventError('the room is not known here');
     return { roomId, roomNid: room.roomNid, rules: room.rules };
   }
-
-  /** The event came after its redaction. */
-  async #redactLate(eventId: EventId, redactionNids: readonly number[]): Promise<void> {
-    const { database, reader, hotRooms } = this.#deps;
-    const [[target], redactions] = await database.read(async (tx) => {
-      return [await reader.byIds(tx, [eventId]), await reader.byNids(tx, redactionNids)] as const;
-    });
-    const room = target === undefined ? undefined : await hotRooms.find(target.event.roomId);
-    if (target === undefined || room === undefined || target.redactedBy !== undefined) return;
-    const by = redactions.find(
-      (stored) => !stored.isRefused && stored.roomNid === target.roomNid && mayRedact(room, stored.event, target),
-    );
-    if (by === undefined) return;
-    const { json } = redactEvent(target.event);
-    await database.write('main', async (tx) => {
-      await redactEventRow(tx, target.nid, json, by.event.eventId);
-      tx.onCommit(() => reader.forgetRedacted(target.nid));
-    });
-  }
-}
-
-function parse(room: HotRoom, pdus: readonly JsonObject[]): readonly Event[] {
-  return pdus.flatMap((pdu) => {
-    try {
-      return parsePdu(pdu, room.rules);
-    } catch (error) {
-      if (error instanceof BadPduError) return [];
-      throw error;
-    }
-  });
-}
-
-/** Whether the event follows every end of the room, and nothing else. */
-function followsAll(room: HotRoom, event: Event): boolean {
-  const { prevEvents } = event;
-  if (prevEvents.length !== room.extremities.length) return false;
-  return room.extremities.every(({ eventId }) => prevEvents.includes(eventId));
-}
-
-/** Whether the event names the room's current state as its auth events, no more and no less than it may. */
-function isAuthorisedByCurrent(room: HotRoom, event: Event): boolean {
-  const selected = room.authEntryIds(event);
-  return event.authEvents.length === selected.length && event.authEvents.every((id) => selected.includes(id));
-}
-
-/** Spec: "Handling redactions" of each room version: who redacts has the power to, or is of the sender's server. */
-function mayRedact(room: HotRoom, redaction: Event, target: StoredEvent): boolean {
-  if (serverNameOf(redaction.sender) === serverNameOf(target.event.sender)) return true;
-  const power = room.power();
-  return power.users(redaction.sender) >= power.redact;
 }

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { checkAuth, selectAuthEvents } from '../../protocol/auth/index.ts';
+import { checkAuth } from '../../protocol/auth/index.ts';
 import { addSignature, type SigningKey } from '../../protocol/crypto/index.ts';
 import { badJson, forbidden, tooLarge } from '../../protocol/errors.ts';
 import {
@@ -10,16 +9,16 @@ import {
   Event,
   type EventDraft,
   eventSignedText,
-  makeEventId,
   referenceHash,
 } from '../../protocol/event/index.ts';
 import { type EventId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import type { JsonObject } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { WriteTx } from '../../storage/types.ts';
-import { type StoredEvent, UNREAD } from '../store/index.ts';
+import type { StoredEvent } from '../store/index.ts';
 import { EMPTY_STATE } from '../store/state-tree.ts';
 import { consequencesOf, figuresAfter } from './consequences.ts';
+import { authEntriesOf, inEventParts, newEventId, nextDepth, refusedEvent } from './event-parts.ts';
 import { type Extremity, HotRoom, RoomIsHeld, type StateEntry, StateNotLoaded } from './hot-room.ts';
 import type { HotRooms } from './hot-rooms.ts';
 import type { AlsoWrite, ClientTransaction, PendingEvent, Placement } from './pending.ts';
@@ -51,7 +50,6 @@ export interface RoomWriterDeps {
   readonly pushRules: PushRuleSource;
 }
 
-const OPAQUE_ID_BYTES = 18;
 /** A decision asks for few state events; one that never has enough is wrong. */
 const LOADS_MAX = 10;
 
@@ -277,67 +275,4 @@ export class RoomWriter {
       isLocal: (userId: UserId) => serverNameOf(userId) === this.#deps.serverName,
     };
   }
-}
-
-/** The auth events of a proposal in a room. @throws StateNotLoaded where one of them isn't decoded */
-function authEntriesOf(room: HotRoom, proposal: Proposal): readonly StateEntry[] {
-  const entries: StateEntry[] = [];
-  let missing: StateEntry[] | undefined;
-  for (const [type, stateKey] of selectAuthEvents(proposal, room.rules)) {
-    const entry = room.entry(type, stateKey);
-    if (entry === undefined) continue;
-    entries.push(entry);
-    if (entry.event === undefined) {
-      missing ??= [];
-      missing.push(entry);
-    }
-  }
-  if (missing !== undefined) throw new StateNotLoaded(missing);
-  return entries;
-}
-
-/** One more than the deepest. Spec: server-server-api/#pdus */
-function nextDepth(prev: readonly Extremity[]): number {
-  let deepest = 0;
-  for (const { depth } of prev) if (depth > deepest) deepest = depth;
-  return Math.min(deepest + 1, Number.MAX_SAFE_INTEGER);
-}
-
-/** Room versions 1 and 2: a random id of our own, and the hashes of the events that are referred to. */
-function inEventParts(
-  rules: RoomVersionRules,
-  serverName: ServerName,
-  prev: readonly Extremity[],
-  auth: readonly StateEntry[],
-) {
-  const referenceHashes = new Map<EventId, string>();
-  for (const { eventId, hash } of prev) if (hash !== undefined) referenceHashes.set(eventId, hash);
-  for (const { eventId, event } of auth) {
-    if (event !== undefined) referenceHashes.set(eventId, referenceHash(event.pdu, rules));
-  }
-  return { eventId: newEventId(serverName), referenceHashes };
-}
-
-function newEventId(serverName: ServerName): EventId {
-  const opaque = randomBytes(OPAQUE_ID_BYTES).toString('base64url').replace(/[-_]/g, 'x');
-  return makeEventId(opaque, serverName);
-}
-
-/** An event that nobody sees: nothing follows from it. */
-function refusedEvent(room: HotRoom, event: Event, placement: Placement): PendingEvent {
-  return {
-    entry: undefined,
-    member: undefined,
-    relation: undefined,
-    redaction: undefined,
-    event,
-    transaction: undefined,
-    unread: UNREAD.none,
-    notifications: [],
-    extremity: { eventId: event.eventId, depth: event.depth, nid: 0, hash: undefined },
-    extremitiesBefore: room.extremities,
-    extremitiesAfter: room.extremities,
-    figuresAfter: room.figures,
-    placement,
-  };
 }
