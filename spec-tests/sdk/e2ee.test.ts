@@ -101,6 +101,8 @@ describe('two people with two devices each, encrypted', () => {
       return info.count >= 3;
     });
     const tablet = await start(alice.another());
+    // A client can only take over an identity that it has already seen.
+    assert.equal(await tablet.crypto.userHasCrossSigningKeys(tablet.userId, true), true);
     await tablet.crypto.bootstrapCrossSigning({});
     assert.equal((await tablet.crypto.getCrossSigningStatus()).publicKeysOnDevice, true);
     await tablet.crypto.loadSessionBackupPrivateKeyFromSecretStorage();

@@ -34,7 +34,7 @@ describe('typing', () => {
     typing.stop(roomId, alice);
     typing.stop(roomId, alice);
     assert.equal(news.length, 3);
-    assert.deepEqual(news.at(-1), { stream: 'typing', position: stream.current });
+    assert.deepEqual(news.at(-1), { stream: 'typing', roomId, position: stream.current });
     assert.deepEqual(typing.inRoom(roomId)?.userIds, [bob]);
     assert.equal(typing.changedSince(roomId, start), `{"type":"m.typing","content":{"user_ids":["${bob}"]}}`);
     assert.equal(typing.changedSince(roomId, stream.current), undefined);
