@@ -42,9 +42,6 @@ export {
   listReferences,
   listRelatedBy,
   listRelating,
-  listThreadBackwards,
-  listThreaded,
-  listThreads,
 } from './relation-rows.ts';
 export {
   type AliasRow,
@@ -66,3 +63,4 @@ export {
 export { type StateKeyName, StateKeys } from './state-keys.ts';
 export { StoredEvent, storedEventOf } from './stored-event.ts';
 export { type Membership, UNREAD, type Unread } from './tables.ts';
+export { listThreadBackwards, listThreaded, listThreads } from './thread-rows.ts';
