@@ -68,6 +68,7 @@ describe('the configuration', () => {
   it('refuses what is not YAML, and keys that come twice', async () => {
     assert.match((await problemsIn('server: [1\n'))[0] ?? '', /^\d:\d+: /);
     assert.match((await problemsIn('web: {}\nweb: {}\n'))[0] ?? '', /^2:1: .*unique/);
+    assert.match((await problemsIn('server: &x {}\nweb: *x\n'))[0] ?? '', /^2:6: \*x: aliases/);
   });
 
   it('refuses a listener with both port and socket, or with neither', async () => {

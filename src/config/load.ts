@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
-import { ConfigError, type KeysAt, problemsOf } from './problems.ts';
+import { ConfigError, type ConfigProblem, type KeysAt, problemsOf } from './problems.ts';
 import { type Config, type ConfigInput, configSchema } from './schema.ts';
 
 /** A configuration and where it came from. */
@@ -23,7 +23,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
 /** The configuration in `text`, the content of `file`. Throws `ConfigError`. */
 export async function parseConfig(text: string, file: string): Promise<Config> {
   // Loaded here, since a server without a configuration file starts faster without it.
-  const { LineCounter, parseDocument } = await import('yaml');
+  const { LineCounter, parseDocument, visit } = await import('yaml');
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'core' });
   if (document.errors.length > 0) {
@@ -34,6 +34,15 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
       }),
     );
   }
+  const aliases: ConfigProblem[] = [];
+  visit(document, {
+    Alias: (_, { source, range }) => {
+      const { line, col } = lines.linePos(range?.[0] ?? 0);
+      const message = `*${source}: aliases are not resolved here; write the value out`;
+      aliases.push({ file, line, column: col, key: '', message });
+    },
+  });
+  if (aliases.length > 0) throw new ConfigError(aliases);
   const result = configSchema.safeParse(withoutNulls(document.toJS({ maxAliasCount: 0 })) ?? {}, { reportInput: true });
   if (!result.success) throw new ConfigError(problemsOf(result.error.issues, { file, document, lines }, keysAt));
   return withAbsolutePaths(result.data, path.dirname(path.resolve(file)));
