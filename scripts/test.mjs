@@ -25,7 +25,13 @@ const steps = [
       ]),
   [
     `tests (${files.length} files)`,
-    ['--test', ...concurrency(), `--test-timeout=${only.length > 0 ? 600_000 : 120_000}`, '--test-force-exit', ...files],
+    [
+      '--test',
+      ...concurrency(),
+      `--test-timeout=${only.length > 0 ? 600_000 : 120_000}`,
+      '--test-force-exit',
+      ...files,
+    ],
   ],
 ];
 
