@@ -19,9 +19,17 @@ export function newSigningKeyFile(): string {
  * Throws where the file can't be read, or is not a key file.
  */
 export function readOrMakeSigningKeys(file: string): readonly [SigningKey, ...SigningKey[]] {
-  const [first, ...others] = parseSigningKeyFile(readIfThere(file) ?? writeNewKey(file));
+  const [first, ...others] = parseKeys(file, readIfThere(file) ?? writeNewKey(file));
   if (first === undefined) throw new Error(`${file} holds no signing key`);
   return [first, ...others];
+}
+
+function parseKeys(file: string, text: string): readonly SigningKey[] {
+  try {
+    return parseSigningKeyFile(text);
+  } catch (error) {
+    throw new Error(`${file} is not a signing key file`, { cause: error });
+  }
 }
 
 function readIfThere(file: string): string | undefined {

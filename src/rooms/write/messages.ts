@@ -153,6 +153,8 @@ export class Messages {
     });
     const [target] = await this.#deps.database.read((tx) => this.#deps.reader.byIds(tx, [redacts]));
     if (target === undefined || target.roomNid !== roomNid) throw notFound('There is no such event in this room');
+    // Up to room version 10 that would strip the room's version and predecessor from it.
+    if (target.event.isCreate) throw forbidden('The event that made the room can not be redacted');
     return target;
   }
 

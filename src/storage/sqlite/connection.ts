@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import { upTo } from '../../lru.ts';
@@ -23,6 +24,8 @@ export class SqliteConnection {
   constructor(path: string, options: { readonly: boolean; cacheBytesMax: number }) {
     this.raw = new BetterSqlite3(path, { readonly: options.readonly });
     if (!options.readonly) {
+      // Password hashes and messages are in it: nobody else's to read. Its journals take over the mode.
+      chmodSync(path, 0o600);
       this.raw.pragma('journal_mode = WAL');
       // An acknowledged write has reached the disk.
       this.raw.pragma('synchronous = FULL');
