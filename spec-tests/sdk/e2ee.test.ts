@@ -73,14 +73,13 @@ describe('two people with two devices each, encrypted', () => {
 
   it('verify a new device by SAS, which is then trusted by everyone through cross-signing', async () => {
     assert.equal(await alice.trusts(alicePhone), false);
-    await verifyBySas(await alicePhone.crypto.requestOwnUserVerification(), alice);
+    await verifyBySas(() => alicePhone.crypto.requestOwnUserVerification(), alice);
     await waitFor('the phone is trusted', () => alice.trusts(alicePhone));
     await waitFor('the phone trusts back', () => alicePhone.trusts(alice));
   });
 
   it('verify each other by SAS in the room, and both devices of each know it', async () => {
-    const request = await alice.crypto.requestVerificationDM(bob.userId, roomId);
-    await verifyBySas(request, bob);
+    await verifyBySas(() => alice.crypto.requestVerificationDM(bob.userId, roomId), bob);
     const verified = async (device: CryptoDevice, userId: string) =>
       (await device.crypto.getUserVerificationStatus(userId)).isCrossSigningVerified();
     await waitFor('alice takes bob for verified', () => verified(alice, bob.userId));

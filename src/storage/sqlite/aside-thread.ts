@@ -9,7 +9,18 @@ database.pragma('cache_size = -8192');
 const statements = new Map<string, BetterSqlite3.Statement<unknown[], unknown>>();
 const STATEMENTS_MAX = 100;
 
-parentPort?.on('message', (message: { id: number; text: string; parameters: readonly unknown[] }) => {
+interface Read {
+  readonly id: number;
+  readonly text: string;
+  readonly parameters: readonly unknown[];
+}
+
+parentPort?.on('message', (message: Read | 'end') => {
+  if (message === 'end') {
+    database.close();
+    parentPort?.close();
+    return;
+  }
   try {
     parentPort?.postMessage({ id: message.id, rows: prepared(message.text).all(...message.parameters) });
   } catch (error) {

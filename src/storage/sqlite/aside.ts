@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { StorageUnavailableError } from '../errors.ts';
+import { endWorker } from './end-worker.ts';
 
 interface Waiting {
   readonly resolve: (rows: readonly unknown[]) => void;
@@ -46,7 +47,7 @@ export class AsideReads {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#idleTimer);
-    await this.#worker?.terminate();
+    await endWorker(this.#worker);
     this.#fail(new StorageUnavailableError('the database is closed'));
   }
 
@@ -70,7 +71,7 @@ export class AsideReads {
     worker.unref();
     this.#idleTimer = setTimeout(() => {
       this.#worker = undefined;
-      void worker.terminate();
+      void endWorker(worker);
     }, WORKER_IDLE_MS);
     this.#idleTimer.unref();
   }

@@ -6,7 +6,12 @@ const database = new BetterSqlite3(String(workerData));
 database.pragma('busy_timeout = 1000');
 database.pragma('synchronous = FULL');
 
-parentPort?.on('message', () => {
+parentPort?.on('message', (message: unknown) => {
+  if (message === 'end') {
+    database.close();
+    parentPort?.close();
+    return;
+  }
   // PASSIVE never makes a reader or the writer wait.
   const rows: unknown = database.pragma('wal_checkpoint(PASSIVE)');
   parentPort?.postMessage(pagesLeft(rows));

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import type { StorageLog } from '../types.ts';
 import type { SqliteConnection } from './connection.ts';
+import { endWorker } from './end-worker.ts';
 
 /** Commits between two looks at the log's size. */
 const LOOK_EVERY_COMMITS = 32;
@@ -22,7 +23,7 @@ export class Checkpointer {
   #worker: Worker | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #commitCount = 0;
-  #isBusy = false;
+  #looking: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(path: string, connection: SqliteConnection, log: StorageLog | undefined) {
@@ -34,17 +35,21 @@ export class Checkpointer {
   /** Called after each commit; cheap. */
   committed(): void {
     this.#commitCount++;
-    if (this.#commitCount % LOOK_EVERY_COMMITS === 0 && !this.#isBusy && !this.#isClosed) void this.#look();
+    if (this.#commitCount % LOOK_EVERY_COMMITS === 0 && this.#looking === undefined && !this.#isClosed) {
+      this.#looking = this.#look().finally(() => {
+        this.#looking = undefined;
+      });
+    }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#idleTimer);
-    await this.#worker?.terminate();
+    await this.#looking;
+    await endWorker(this.#worker);
   }
 
   async #look(): Promise<void> {
-    this.#isBusy = true;
     try {
       const { size } = await stat(`${this.#path}-wal`);
       if (size < WAL_BYTES_SOFT || this.#isClosed) return;
@@ -54,8 +59,6 @@ export class Checkpointer {
       }
     } catch (error) {
       this.#log?.warn({ err: error }, 'a checkpoint failed; the next one makes up for it');
-    } finally {
-      this.#isBusy = false;
     }
   }
 
@@ -73,7 +76,7 @@ export class Checkpointer {
     worker.removeAllListeners('exit');
     this.#idleTimer = setTimeout(() => {
       this.#worker = undefined;
-      void worker.terminate();
+      void endWorker(worker);
     }, WORKER_IDLE_MS);
     this.#idleTimer.unref();
     return rest;
