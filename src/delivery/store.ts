@@ -1,7 +1,15 @@
 /** The tables of pushers and of what is on its way to them. */
-import type { Generated } from 'kysely';
+import type { Generated, Selectable } from 'kysely';
 import type { EventId, UserId } from '../protocol/ids/index.ts';
-import { bulkInsert, idColumn, idList, type Migrations, type ReadTx, type WriteTx } from '../storage/index.ts';
+import {
+  bulkInsert,
+  idColumn,
+  idList,
+  type Migrations,
+  type ReadTx,
+  type Tables,
+  type WriteTx,
+} from '../storage/index.ts';
 
 declare module '../storage/tables.ts' {
   interface Tables {
@@ -67,28 +75,9 @@ export const deliveryMigrations: Migrations = {
   },
 };
 
-export interface PusherRow {
-  readonly pusher_id: number;
-  readonly user_id: UserId;
-  readonly device_id: string | null;
-  readonly app_id: string;
-  readonly pushkey: string;
-  readonly kind: string;
-  readonly app_display_name: string;
-  readonly device_display_name: string;
-  readonly profile_tag: string | null;
-  readonly lang: string;
-  readonly data: string;
-  readonly enabled: number;
-  readonly set_ts: number;
-}
+export type PusherRow = Selectable<Tables['pushers']>;
 
-export interface QueueRow {
-  readonly queue_id: number;
-  readonly pusher_id: number;
-  readonly event_nid: number | null;
-  readonly tweaks: string;
-}
+export type QueueRow = Selectable<Tables['push_queue']>;
 
 export function listPushers(tx: ReadTx): Promise<readonly PusherRow[]> {
   return tx.db.selectFrom('pushers').selectAll().execute();

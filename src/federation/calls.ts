@@ -10,6 +10,7 @@ import {
   readObject,
   readString,
 } from '../protocol/json/index.ts';
+import { IMPLICIT_ROOM_VERSION } from '../protocol/room-versions/index.ts';
 import type { FederationClient } from './client.ts';
 import { UnreachableError } from './errors.ts';
 
@@ -265,7 +266,7 @@ export class FederationCalls {
   async #template(server: ServerName, path: string): Promise<MembershipTemplate> {
     const answer = await this.#get(server, path, MAKE_TIMEOUT_MS);
     const event = this.#object(server, answer, 'event');
-    return { roomVersion: readString(answer, 'room_version') ?? '1', event };
+    return { roomVersion: readString(answer, 'room_version') ?? IMPLICIT_ROOM_VERSION, event };
   }
 
   #object(server: ServerName, answer: JsonObject, key: string): JsonObject {

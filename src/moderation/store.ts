@@ -1,6 +1,6 @@
 /** Reports of events, rooms and users. */
-import type { Generated } from 'kysely';
-import { idColumn, type Migrations, type ReadTx, type WriteTx } from '../storage/index.ts';
+import type { Generated, Selectable } from 'kysely';
+import { idColumn, type Migrations, type ReadTx, type Tables, type WriteTx } from '../storage/index.ts';
 
 export type ReportKind = 'event' | 'room' | 'user';
 export type ReportStatus = 'open' | 'resolved' | 'dismissed';
@@ -51,20 +51,7 @@ export const moderationMigrations: Migrations = {
 };
 
 /** A report as it is stored. */
-export interface Report {
-  readonly report_id: number;
-  readonly received_ts: number;
-  readonly reporter: string;
-  readonly kind: ReportKind;
-  readonly room_id: string | null;
-  readonly event_id: string | null;
-  readonly user_id: string | null;
-  readonly reason: string;
-  readonly score: number | null;
-  readonly event_json: string | null;
-  readonly status: ReportStatus;
-  readonly assignee: string | null;
-}
+export type Report = Selectable<Tables['reports']>;
 
 export async function insertReport(tx: WriteTx, report: Omit<Report, 'report_id'>): Promise<number> {
   const row = await tx.db.insertInto('reports').values(report).returning('report_id').executeTakeFirstOrThrow();

@@ -3,6 +3,7 @@ import { authStateOf, checkAuth } from '../../protocol/auth/index.ts';
 import type { Event } from '../../protocol/event/index.ts';
 import { createEventIdOf, type EventId, parseUserId, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import { type JsonObject, readString } from '../../protocol/json/index.ts';
+import { IMPLICIT_ROOM_VERSION } from '../../protocol/room-versions/index.ts';
 import { type StateKey, stateKeyOf } from '../../protocol/state/index.ts';
 import type { WriteTx } from '../../storage/index.ts';
 import type { MembershipNews, StreamNews } from '../news.ts';
@@ -76,7 +77,7 @@ function stateOf(
 function checkCreate(room: RoomFacts, state: ReadonlyMap<StateKey, Event>): void {
   const create = state.get(stateKeyOf('m.room.create', ''));
   if (create === undefined) throw new Error('the state that was given has no create event');
-  const version = readString(create.content, 'room_version') ?? '1';
+  const version = readString(create.content, 'room_version') ?? IMPLICIT_ROOM_VERSION;
   if (version !== room.rules.id) throw new Error(`the room has version ${version}, not ${room.rules.id}`);
   if (room.rules.createEventIsRoomId && createEventIdOf(room.roomId) !== create.eventId) {
     throw new Error('the create event is of another room');

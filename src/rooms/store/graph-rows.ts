@@ -67,16 +67,6 @@ export async function fillGap(tx: WriteTx, roomNid: number, eventId: EventId): P
   await tx.change(deleteGap, { roomNid, eventId });
 }
 
-/** Which of some events are named by events that we have, though we don't have them. */
-export async function gapsAmong(
-  tx: ReadTx,
-  roomNid: number,
-  eventIds: readonly EventId[],
-): Promise<ReadonlySet<EventId>> {
-  const rows = await tx.run(gapsByIds, { roomNid, eventIds });
-  return new Set(rows.map((row) => row.missing_event_id));
-}
-
 /** Where the room's history breaks off, at or below a position: what is missing, and before which position. */
 export function listGapsUpTo(tx: ReadTx, roomNid: number, upTo: number, limit: number) {
   return tx.db
@@ -88,11 +78,6 @@ export function listGapsUpTo(tx: ReadTx, roomNid: number, upTo: number, limit: n
     .orderBy('events.position', 'desc')
     .limit(limit)
     .execute();
-}
-
-/** Forgets what is missing in a room: nobody has it. */
-export async function deleteGaps(tx: WriteTx, roomNid: number, eventIds: readonly EventId[]): Promise<void> {
-  for (const eventId of eventIds) await fillGap(tx, roomNid, eventId);
 }
 
 /** Inserts outliers; those that are there stay as they are. */
@@ -133,14 +118,6 @@ export async function redactionsOf(tx: ReadTx, eventIds: readonly EventId[]) {
 
 const deleteGap = compiledOnce<{ roomNid: number; eventId: EventId }>()((db, p) =>
   db.deleteFrom('event_gaps').where('room_nid', '=', p('roomNid')).where('missing_event_id', '=', p('eventId')),
-);
-
-const gapsByIds = compiledOnce<{ roomNid: number; eventIds: readonly EventId[] }>()((db, p) =>
-  db
-    .selectFrom('event_gaps')
-    .select('missing_event_id')
-    .where('room_nid', '=', p('roomNid'))
-    .where('missing_event_id', 'in', p.texts('eventIds')),
 );
 
 const nidsByIds = compiledOnce<{ eventIds: readonly EventId[] }>()((db, p) =>

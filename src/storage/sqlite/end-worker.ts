@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 
 /** A thread that was asked to end and hasn't after this long is ended with the process. */
@@ -12,12 +10,16 @@ const PATIENCE_MS = 1_000;
 export async function endWorker(worker: Worker | undefined): Promise<void> {
   if (worker === undefined) return;
   worker.ref();
-  const patience = new AbortController();
-  worker.postMessage('end');
-  await Promise.race([
-    once(worker, 'exit'),
-    sleep(PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => {}),
-  ]);
-  patience.abort();
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, PATIENCE_MS);
+    const end = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    worker.once('exit', end);
+    // A thread that fails while it ends has ended too; whoever waits for its answers is told by its own listener.
+    worker.once('error', end);
+    worker.postMessage('end');
+  });
   worker.unref();
 }
