@@ -14,7 +14,6 @@ import { TestUser } from '../../src/testing/test-user.ts';
 
 const run = promisify(execFile);
 const VERSION = '1.163.2';
-const READY_VENV = '/opt/synapse-venv';
 const START_TIMEOUT_MS = 60_000;
 
 /** The files of the authority that all servers trust, and of the certificate that this one shows. */
@@ -109,8 +108,6 @@ export class Synapse implements AsyncDisposable {
 
 /** The Python of a virtual environment with Synapse; made at the first time, which takes minutes. */
 async function findPython(): Promise<string> {
-  const ready = path.join(READY_VENV, 'bin/python');
-  if (existsSync(ready)) return ready;
   const venv = path.join(homedir(), '.cache', 'inglenook', `synapse-${VERSION}`);
   const python = path.join(venv, 'bin/python');
   if (existsSync(path.join(venv, 'complete'))) return python;
