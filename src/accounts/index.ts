@@ -6,7 +6,7 @@ import type { RateLimits } from '../http/rate-limits.ts';
 import type { Job, Jobs } from '../jobs/index.ts';
 import { TypePattern } from '../protocol/filter/index.ts';
 import { parseServerName, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
-import type { Database, ReadTx, StreamDeclaration } from '../storage/index.ts';
+import { type Database, type ReadTx, StorageRefusedError, type StreamDeclaration } from '../storage/index.ts';
 import { type Hub, stream } from '../streams/index.ts';
 import { AccountData } from './account-data.ts';
 import { Devices } from './devices.ts';
@@ -104,12 +104,26 @@ export class Accounts implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #lastSeen: LastSeen;
 
-  /** Reads what accounts need before the first request. */
+  /**
+   * Reads what accounts need before the first request. Throws `StorageRefusedError` where the accounts in the database
+   * are those of another server: every id, event and signature in it carries that server's name.
+   */
   static async open(options: AccountsOptions): Promise<Accounts> {
     const uiaSecret = await options.database.write('main', (tx) => getOrCreateSecret(tx, 'uia', newSecret()));
     const accounts = new Accounts(options, uiaSecret);
+    await accounts.#assertSameServer();
     await accounts.pushRules.load();
     return accounts;
+  }
+
+  async #assertSameServer(): Promise<void> {
+    const [first] = await this.users.list('', 1);
+    const owner = first?.userId.slice(first.userId.indexOf(':') + 1) ?? this.serverName;
+    if (owner === this.serverName) return;
+    throw new StorageRefusedError(
+      `The data is that of the server ${owner}, but server.name is ${this.serverName}. ` +
+        'A server cannot be renamed: set server.name back, or begin with an empty data folder and database.',
+    );
   }
 
   private constructor(options: AccountsOptions, uiaSecret: string) {

@@ -65,10 +65,10 @@ describe('the command line', { concurrency: false }, () => {
     assert.equal((await inglenook(['user', 'frobnicate'])).code, 2);
   });
 
-  it('ends with 1 and one line where the file is not there', async () => {
+  it('ends with 2 and one line where the file is not there', async () => {
     const { code, stderr } = await inglenook(['config', 'check', 'nowhere.yaml']);
-    assert.equal(code, 1);
-    assert.match(stderr, /^ENOENT.*nowhere\.yaml'\n$/);
+    assert.equal(code, 2);
+    assert.match(stderr, /^nowhere\.yaml:1:1: cannot be read: ENOENT.*\n$/);
   });
 
   it('checks a good configuration', async () => {
@@ -122,6 +122,15 @@ describe('the command line', { concurrency: false }, () => {
     child.kill('SIGTERM');
     const [code] = await once(child, 'exit');
     assert.equal(code, 0);
+  });
+
+  it('refuses the data of a server with another name', async () => {
+    const config = await write('one.yaml', 'server: { name: one.example, data_folder: one }\n');
+    await inglenook(['user', 'create', 'alice', '--password-stdin', '-c', config], 'correct horse\n');
+    await write('two.yaml', 'server: { name: two.example, data_folder: one }\n');
+    const { code, stderr } = await inglenook(['start', '-c', 'two.yaml']);
+    assert.equal(code, 1);
+    assert.match(stderr, /^The data is that of the server one\.example, but server\.name is two\.example\..*\n$/);
   });
 
   it('says in one line that the port is taken', async () => {

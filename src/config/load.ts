@@ -14,10 +14,19 @@ export interface LoadedConfig {
 
 /**
  * Reads a configuration file. Relative paths in it are relative to its folder.
- * Throws `ConfigError` with every problem of the file; the usual error of the file system where it can't be read.
+ * Throws `ConfigError` with every problem of the file, also where it can't be read.
  */
 export async function loadConfig(file: string): Promise<LoadedConfig> {
-  return { config: await parseConfig(readFileSync(file, 'utf8'), file), file };
+  return { config: await parseConfig(readText(file), file), file };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    throw new ConfigError([{ file, line: 1, column: 1, key: '', message }]);
+  }
 }
 
 /** The configuration in `text`, the content of `file`. Throws `ConfigError`. */
