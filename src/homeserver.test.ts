@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { z } from 'zod';
 import { makeConfig } from './config/index.ts';
 import { type Homeserver, startHomeserver } from './homeserver.ts';
 import { databaseConfigOf, rateLimitsOf } from './homeserver-options.ts';
@@ -46,6 +47,15 @@ describe('the homeserver', () => {
     assert.equal((await fetch(`${base}/health`)).status, 200);
     assert.equal((await fetch(`${base}/metrics`)).status, 404);
     assert.equal((await fetch(`${base}/`)).status, 404);
+  });
+
+  it('describes its endpoints as OpenAPI', async () => {
+    const answer = await fetch(`${homeserver.listeners[0]?.url}/openapi.json`);
+    const { paths } = z
+      .object({ openapi: z.literal('3.1.0'), paths: z.record(z.string(), z.looseObject({})) })
+      .parse(await answer.json());
+    assert.ok('get' in (paths['/_matrix/client/v3/sync'] ?? {}));
+    assert.ok('put' in (paths['/_matrix/federation/v1/send/{txnId}'] ?? {}));
   });
 
   it('leaves nothing running where a part cannot start', async () => {

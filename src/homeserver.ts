@@ -22,6 +22,7 @@ import {
   createRemoteOf,
   healthRoutes,
   metricsRoutes,
+  openApiRoutes,
   Pipeline,
   RateLimits,
   type Route,
@@ -37,6 +38,7 @@ import { joinMigrations, openDatabase } from './storage/index.ts';
 import { Cursors, Hub, streamsMigrations } from './streams/index.ts';
 import { createLogger, type Logger } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { VERSION } from './version.ts';
 import { lazyWeb } from './web-fallback.ts';
 
 /** What a running server is made of besides its configuration; tests pass their own. */
@@ -102,13 +104,14 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
   await domains.startSending();
 
   const { accounts } = domains;
-  const routes: readonly Route[] = [
+  const served: readonly Route[] = [
     ...clientApiRoutes({ ...domains, config }),
     ...domains.federationRoutes,
     ...adminRegisterRoutes({ accounts }),
     ...healthRoutes({ check: () => domains.checkHealth() }),
     ...metricsRoutes({ metrics }),
   ];
+  const routes: readonly Route[] = [...served, ...openApiRoutes({ routes: served, version: VERSION })];
   const remoteOf = createRemoteOf(config.http.trusted_proxies);
   const pipeline = new Pipeline({
     routes,

@@ -1,6 +1,7 @@
-/** Endpoints for those who run the server: health and metrics. */
+/** Endpoints for those who run the server: health, metrics, and the description of all endpoints. */
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type Route, reply, route } from './route.ts';
+import { openApi } from './docs.ts';
+import { type Route, rawJson, reply, route } from './route.ts';
 
 /** `GET /health`: 200 `{"status":"ok"}` when `check` (a trivial query) resolves in time, else 503. */
 export function healthRoutes({ check }: { readonly check: () => Promise<unknown> }): Route[] {
@@ -45,6 +46,28 @@ export function metricsRoutes({ metrics }: { readonly metrics: Metrics }): Route
       auth: 'none',
       resource: 'metrics',
       handle: async () => reply({ headers: { 'content-type': metrics.contentType }, body: await metrics.render() }),
+    }),
+  ];
+}
+
+/**
+ * `GET /openapi.json`: the OpenAPI 3.1 document of every endpoint of this server, for tools. Served where `health` is.
+ * The document is made at the first request and kept as text.
+ */
+export function openApiRoutes(options: { readonly routes: readonly Route[]; readonly version: string }): Route[] {
+  let document: string | undefined;
+  return [
+    route({
+      method: 'GET',
+      path: '/openapi.json',
+      operationId: 'openApi',
+      spec: 'inglenook',
+      auth: 'none',
+      resource: 'health',
+      handle: () => {
+        document ??= JSON.stringify(openApi(options.routes, { title: 'Inglenook', version: options.version }));
+        return rawJson(document);
+      },
     }),
   ];
 }
