@@ -111,8 +111,24 @@ for (const database of ['sqlite', ...(process.env.INGLENOOK_TEST_POSTGRES ? ['po
       await bob.request('POST', `${V3}/rooms/${roomId}/leave`, {});
       await say(alice, roomId, 'platypus after');
       await eventually(async () => assert.equal((await idsOf(alice, 'platypus')).length, 3));
-      assert.deepEqual(await idsOf(bob, 'platypus'), []);
+      assert.deepEqual(await idsOf(bob, 'platypus'), [seen]);
       assert.deepEqual(await idsOf(bob, 'platypus', { filter: { rooms: [decodeURIComponent(roomId)] } }), [seen]);
+      await bob.request('POST', `${V3}/rooms/${roomId}/forget`, {});
+      assert.deepEqual(await idsOf(bob, 'platypus'), []);
+    });
+
+    it('looks into the rooms that a room has replaced', async () => {
+      const first = await createRoom(alice);
+      const early = await say(alice, first, 'numbat of the first room');
+      const upgrade = (roomId: string) => alice.request('POST', `${V3}/rooms/${roomId}/upgrade`, { new_version: '12' });
+      const second = encodeURIComponent((await upgrade(first)).body.replacement_room);
+      const middle = await say(alice, second, 'numbat of the second room');
+      const third: string = (await upgrade(second)).body.replacement_room;
+      const late = await say(alice, encodeURIComponent(third), 'numbat of the third room');
+      const filter = { rooms: [third] };
+      await eventually(async () => assert.deepEqual(await idsOf(alice, 'numbat', { filter }), [late, middle, early]));
+      const onlySecond = { rooms: [decodeURIComponent(second)], not_rooms: [decodeURIComponent(first)] };
+      assert.deepEqual(await idsOf(alice, 'numbat', { filter: onlySecond }), [middle]);
     });
 
     it('forgets what was redacted, and knows messages by their last edit', async () => {

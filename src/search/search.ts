@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { acceptsEverything, matchesRoom, matchesRoomEvent, type RoomEventFilter } from '../protocol/filter/index.ts';
+import { acceptsEverything, matchesRoomEvent, type RoomEventFilter } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
-import { listRoomsOfUser, type Reading, RoomSight, type StoredEvent, standingOf, type Viewer } from '../rooms/index.ts';
+import { type Reading, RoomSight, type StoredEvent, standingOf, type Viewer } from '../rooms/index.ts';
 import type { ReadTx, TokenQuery } from '../storage/index.ts';
 import { keyLabel, roomLabel, type SearchIndexer } from './indexer.ts';
 import { rankOf } from './rank.ts';
 import { SEARCH_KEYS, type SearchKey } from './searchable.ts';
+import { type SearchedRooms, searchedRooms } from './searched-rooms.ts';
 import { documentsAt, type SearchDocument } from './store.ts';
 import { phrasesOf, type SearchPhrase } from './tokens.ts';
 
@@ -51,7 +52,7 @@ const SCANNED_MAX = 5_000;
 const RANKED_MAX = 200;
 const COUNT_MAX = 10_000;
 /** So many are read and looked at without a pause. */
-const PORTION = 40;
+const PORTION = 20;
 const PHRASES_MAX = 20;
 const NOTHING: SearchPage = { hits: [], count: 0, highlights: [], next: undefined };
 
@@ -69,10 +70,10 @@ export class Search {
   async find(request: SearchRequest): Promise<SearchPage> {
     const phrases = phrasesOf(request.term).slice(0, PHRASES_MAX);
     if (phrases.length === 0) return NOTHING;
-    const rooms = await this.#roomsOf(request.viewer.userId, request.filter);
+    const { database } = this.#reading;
+    const rooms = await database.read((tx) => searchedRooms(tx, request.viewer.userId, request.filter));
     if (rooms.size === 0) return NOTHING;
     await this.#indexer.caughtUp();
-    const { database } = this.#reading;
     const query = queryOf(phrases, request.keys, rooms);
     const count = this.#indexer.index.count(database, { ...query, limit: COUNT_MAX });
     const page = await (request.order === 'recent'
@@ -81,19 +82,11 @@ export class Search {
     return { ...page, count: Math.max(await count, page.hits.length), highlights: phrases.map(({ text }) => text) };
   }
 
-  /** The rooms to search, by nid: those the user is in, and those left that the filter names. */
-  async #roomsOf(userId: UserId, filter: RoomEventFilter): Promise<ReadonlyMap<number, 'join' | 'left'>> {
-    const rows = await this.#reading.database.read((tx) => listRoomsOfUser(tx, userId));
-    const rooms = new Map<number, 'join' | 'left'>();
-    for (const row of rows) {
-      if (!matchesRoom(filter, row.room_id)) continue;
-      if (row.membership === 'join') rooms.set(row.room_nid, 'join');
-      else if (row.forgotten === 0 && filter.rooms !== undefined) rooms.set(row.room_nid, 'left');
-    }
-    return rooms;
-  }
-
-  async #recent(request: SearchRequest, query: BaseQuery, rooms: Rooms): Promise<Pick<SearchPage, 'hits' | 'next'>> {
+  async #recent(
+    request: SearchRequest,
+    query: BaseQuery,
+    rooms: SearchedRooms,
+  ): Promise<Pick<SearchPage, 'hits' | 'next'>> {
     const sights = new Map<number, RoomSight>();
     const hits: SearchHit[] = [];
     let before = request.from === undefined ? undefined : positionOf(request.from);
@@ -113,7 +106,7 @@ export class Search {
   async #ranked(
     request: SearchRequest,
     query: BaseQuery,
-    rooms: Rooms,
+    rooms: SearchedRooms,
     phrases: readonly SearchPhrase[],
   ): Promise<Pick<SearchPage, 'hits' | 'next'>> {
     const offset = request.from === undefined ? 0 : positionOf(request.from);
@@ -128,7 +121,7 @@ export class Search {
   async #visible(
     request: SearchRequest,
     positions: readonly number[],
-    rooms: Rooms,
+    rooms: SearchedRooms,
     sights: Map<number, RoomSight>,
     phrases: readonly SearchPhrase[] = [],
   ): Promise<readonly SearchHit[]> {
@@ -144,7 +137,7 @@ export class Search {
   #visiblePortion(
     request: SearchRequest,
     positions: readonly number[],
-    rooms: Rooms,
+    rooms: SearchedRooms,
     sights: Map<number, RoomSight>,
     phrases: readonly SearchPhrase[],
   ): Promise<readonly SearchHit[]> {
@@ -177,10 +170,9 @@ export class Search {
   }
 }
 
-type Rooms = ReadonlyMap<number, 'join' | 'left'>;
 type BaseQuery = Pick<TokenQuery, 'phrases' | 'labels'>;
 
-function queryOf(phrases: readonly SearchPhrase[], keys: readonly SearchKey[], rooms: Rooms): BaseQuery {
+function queryOf(phrases: readonly SearchPhrase[], keys: readonly SearchKey[], rooms: SearchedRooms): BaseQuery {
   const labels: string[][] = [];
   if (rooms.size <= ROOMS_IN_QUERY_MAX) labels.push([...rooms.keys()].map(roomLabel));
   const distinct = new Set(keys);
@@ -188,7 +180,7 @@ function queryOf(phrases: readonly SearchPhrase[], keys: readonly SearchKey[], r
   return { phrases, labels };
 }
 
-function inOrder(documents: readonly SearchDocument[], rooms: Rooms): readonly SearchDocument[] {
+function inOrder(documents: readonly SearchDocument[], rooms: SearchedRooms): readonly SearchDocument[] {
   return documents.filter((one) => rooms.has(one.room_nid)).sort((a, b) => b.position - a.position);
 }
 
@@ -202,7 +194,7 @@ async function sightOf(
   states: Reading['states'],
   userId: UserId,
   roomNid: number,
-  rooms: Rooms,
+  rooms: SearchedRooms,
 ): Promise<RoomSight> {
   const isJoined = rooms.get(roomNid) === 'join';
   const standing = isJoined ? ({ kind: 'joined' } as const) : await standingOf(tx, states, roomNid, userId);

@@ -84,6 +84,16 @@ export function documentsOf(tx: ReadTx, nid: number): Promise<readonly SearchDoc
     .execute();
 }
 
+/** Which of some rooms were replaced, and by which room. */
+export async function replacementsOf(tx: ReadTx, roomNids: readonly number[]) {
+  return tx.db
+    .selectFrom('rooms')
+    .select(['room_id', 'tombstone_replacement'])
+    .where('room_nid', 'in', idList(roomNids))
+    .where('tombstone_replacement', 'is not', null)
+    .execute();
+}
+
 export async function putDocument(tx: WriteTx, document: SearchDocument): Promise<void> {
   await upsert(tx, 'search_documents', document, ['position']);
 }
