@@ -44,6 +44,7 @@ export interface RoomParts {
 }
 
 const ROOMS_EXPIRED_EVERY_MS = 24 * 60 * 60 * 1000;
+const STICKY_EXPIRED_EVERY_MS = 10 * 60 * 1000;
 
 /** Makes the rooms and sync, and declares the jobs by which accounts reach rooms. */
 export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
@@ -95,6 +96,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
   });
   const { reading, stateTree, stateKeys } = rooms;
   const source = new SyncSource({
+    clock,
     reading,
     stateTree,
     stateKeys,
@@ -150,6 +152,12 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
       payload: z.object({}),
       everyMs: ROOMS_EXPIRED_EVERY_MS,
       handle: () => rooms.deleteExpired(),
+    }),
+    job({
+      name: 'rooms.delete_expired_sticky',
+      payload: z.object({}),
+      everyMs: STICKY_EXPIRED_EVERY_MS,
+      handle: () => rooms.deleteExpiredSticky(),
     }),
   );
   return { rooms, receipts, unread, typing, presence, streams, sync, devices, outbox };

@@ -51,6 +51,22 @@ describe('delayed events', () => {
     assert.equal((await act(delayId, 'restart')).status, 409);
   });
 
+  it('tell their sender, and nobody else, which delayed event they were', async () => {
+    const bob = await hs.register('bert');
+    await bob.request('POST', `${V3}/join/${room}`, {});
+    const message = await schedule(60_000, 'mine');
+    const state = await schedule(60_000, 'mine too', { state_key: 'key' });
+    for (const delayId of [message, state]) {
+      assert.equal((await act(delayId, 'send')).status, 200);
+      const target = `${V3}/rooms/${room}/event/${encodeURIComponent((await get(delayId)).event_id)}`;
+      const own = (await alice.request('GET', target)).body.unsigned;
+      assert.equal(own.delay_id, delayId);
+      assert.equal(own['org.matrix.msc4140.delay_id'], delayId);
+      assert.equal(own.transaction_id, undefined);
+      assert.equal((await bob.request('GET', target)).body.unsigned.delay_id, undefined);
+    }
+  });
+
   it('can be cancelled', async () => {
     const delayId = await schedule(200, 'never');
     assert.equal((await act(delayId, 'cancel')).status, 200);

@@ -34,6 +34,20 @@ describe('the replacement of a room', () => {
     });
   }
 
+  it('has the slots for calls that the old one had, but for those that were closed', async () => {
+    const roomId = await alice.createRoom();
+    for (const type of ['m.rtc.slot', 'org.matrix.msc4143.rtc.slot']) {
+      await alice.ok('PUT', `${V3}/rooms/${roomId}/state/${type}/m.call%23ROOM`, { application: { type: 'm.call' } });
+      await alice.ok('PUT', `${V3}/rooms/${roomId}/state/${type}/closed`, {});
+    }
+    const upgraded = await alice.ok('POST', `${V3}/rooms/${roomId}/upgrade`, { new_version: '12' });
+    const path = `${V3}/rooms/${upgraded.replacement_room}/state`;
+    for (const type of ['m.rtc.slot', 'org.matrix.msc4143.rtc.slot']) {
+      assert.deepEqual(await alice.ok('GET', `${path}/${type}/m.call%23ROOM`), { application: { type: 'm.call' } });
+      assert.deepEqual(await alice.refused('GET', `${path}/${type}/closed`), [404, 'M_NOT_FOUND']);
+    }
+  });
+
   it('gets the settings of who upgrades, and of who joins', async () => {
     const roomId = await alice.createRoom({ room_version: '11' });
     await bob.join(roomId);

@@ -6,6 +6,7 @@ import { jsonObjectSchema, queryInteger, roomIdSchema } from '../http/schema.ts'
 import { invalidParam } from '../protocol/errors.ts';
 import type { RoomId } from '../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject, readString } from '../protocol/json/index.ts';
+import { STICKY_PARAM } from './paths.ts';
 
 const SPEC = 'https://github.com/matrix-org/matrix-spec-proposals/pull/4140';
 const UNSTABLE = '/_matrix/client/unstable/org.matrix.msc4140';
@@ -37,8 +38,9 @@ export function delayedEventsRoutes({ delayedEvents }: { readonly delayedEvents:
       auth: 'guest',
       rateLimit: 'delayed_event',
       params: z.object({ roomId: roomIdSchema, eventType: z.string(), txnId: z.string() }),
+      query: z.object({ [STICKY_PARAM]: queryInteger().optional() }),
       body: z.object({ delay: z.int(), state_key: z.string().optional(), content: jsonObjectSchema }),
-      handle: async ({ requester, params: { roomId, eventType: type, txnId }, body }) => ({
+      handle: async ({ requester, params: { roomId, eventType: type, txnId }, query, body }) => ({
         delay_id: await delayedEvents.schedule({
           userId: requester.userId,
           deviceId: requester.deviceId ?? '',
@@ -48,6 +50,7 @@ export function delayedEventsRoutes({ delayedEvents }: { readonly delayedEvents:
           stateKey: body.state_key,
           content: body.content,
           delayMs: body.delay,
+          stickyDurationMs: query[STICKY_PARAM],
         }),
       }),
     }),
@@ -114,10 +117,14 @@ export function withDelays(routes: readonly Route[], delayedEvents: DelayedEvent
     if (one.operationId !== 'sendMessage' && one.operationId !== 'setRoomStateWithKey') return one;
     return {
       ...one,
-      query: z.looseObject({ [MSC4140_DELAY]: queryInteger({ min: 1 }).optional() }),
+      query: z.object({
+        [MSC4140_DELAY]: queryInteger({ min: 1 }).optional(),
+        [STICKY_PARAM]: queryInteger().optional(),
+      }),
       handle: async (request) => {
         const { query, params, body, requester } = request;
         const delayMs = isJsonObject(query) ? query[MSC4140_DELAY] : undefined;
+        const stickyDurationMs = isJsonObject(query) ? query[STICKY_PARAM] : undefined;
         if (typeof delayMs !== 'number' || !isRequester(requester) || !isJsonObject(params) || !isJsonObject(body)) {
           return one.handle(request);
         }
@@ -132,6 +139,7 @@ export function withDelays(routes: readonly Route[], delayedEvents: DelayedEvent
             stateKey: isState ? (readString(params, 'stateKey') ?? '') : undefined,
             content: body,
             delayMs,
+            stickyDurationMs: typeof stickyDurationMs === 'number' ? stickyDurationMs : undefined,
           }),
         };
       },

@@ -35,6 +35,8 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   // MSC4140: delayed events
   'org.matrix.msc4140': true,
   'org.matrix.msc4140.stable': true,
+  // MSC4354: sticky events
+  'org.matrix.msc4354': true,
   // MSC4143: where MatrixRTC's media go
   'org.matrix.msc4143': true,
   // MSC4151, MSC4260: reporting rooms and users

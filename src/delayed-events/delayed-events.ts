@@ -32,6 +32,8 @@ export interface DelayedWish {
   readonly stateKey: string | undefined;
   readonly content: JsonObject;
   readonly delayMs: number;
+  /** MSC4354: sticky for so long from when it is sent. */
+  readonly stickyDurationMs: number | undefined;
 }
 
 export const DELAYED_ACTIONS = ['send', 'cancel', 'restart'] as const;
@@ -169,15 +171,15 @@ export class DelayedEvents {
     await database.write('main', async (tx) => void (await updateScheduled(tx, row.delay_id, sent)));
   }
 
-  /** Once, however often it is tried: by the transaction id, or since the state is set already. */
+  /** Once, however often it is tried: by the delay id. */
   #append(row: DelayedRow): Promise<EventId> {
     const { rooms } = this.#deps;
     const content: unknown = JSON.parse(row.content);
     if (!isJsonObject(content)) throw new Error(`the content of ${row.delay_id} is not an object`);
     const { room_id: roomId, user_id: sender, type, state_key: stateKey } = row;
-    if (stateKey !== null) return rooms.setState({ roomId, sender, type, stateKey, content });
-    const transaction = { userId: sender, deviceId: row.device_id, txnId: `delayed.${row.delay_id}` };
-    return rooms.send({ roomId, sender, type, content, transaction });
+    const stickyDurationMs = row.sticky_duration_ms ?? undefined;
+    const request = { roomId, sender, type, content, delayId: row.delay_id, stickyDurationMs };
+    return stateKey === null ? rooms.send(request) : rooms.setState({ ...request, stateKey });
   }
 }
 
@@ -192,6 +194,7 @@ function toRow(wish: DelayedWish, delayId: string, now: number): DelayedRow {
     state_key: wish.stateKey ?? null,
     content: JSON.stringify(wish.content),
     delay_ms: wish.delayMs,
+    sticky_duration_ms: wish.stickyDurationMs ?? null,
     running_since: now,
     send_ts: now + wish.delayMs,
     status: 'scheduled',

@@ -24,6 +24,7 @@ export interface DelayedRow {
   /** JSON object. */
   readonly content: string;
   readonly delay_ms: number;
+  readonly sticky_duration_ms: number | null;
   /** When it was scheduled or last restarted. */
   readonly running_since: number;
   readonly send_ts: number;
@@ -64,6 +65,11 @@ export const delayedEventsMigrations: Migrations = {
         .columns(['user_id', 'status', 'send_ts'])
         .execute();
       await schema.createIndex('delayed_events_finalised').on('delayed_events').column('finalised_ts').execute();
+    },
+  },
+  '0731_delayed_events_sticky': {
+    async up({ schema }) {
+      await schema.alterTable('delayed_events').addColumn('sticky_duration_ms', 'integer').execute();
     },
   },
 };

@@ -11,7 +11,7 @@ export {
   type UnreadRequest,
   type UnreadRoom,
 } from './ephemeral/index.ts';
-export { MEMBERS, type MembershipNews, type StreamNews } from './news.ts';
+export { MEMBERS, type MembershipNews, STICKY, type StreamNews } from './news.ts';
 export {
   makeReading,
   type Reading,
@@ -40,6 +40,7 @@ export {
   type RoomRange,
   roomsMigrations,
   type StateKeyName,
+  type StickyPlace,
   StoredEvent,
   UNREAD,
   type Unread,

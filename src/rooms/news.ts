@@ -16,6 +16,9 @@ export interface StreamNews {
 /** A part of the stream 'events', with its positions: member events. For those who need to know who shares a room with whom. */
 export const MEMBERS = 'members';
 
+/** A part of the stream 'events', with its positions: sticky events (MSC4354). */
+export const STICKY = 'sticky';
+
 /** Under `user:@id`: the user's membership in a room changed. */
 export interface MembershipNews {
   readonly roomId: RoomId;

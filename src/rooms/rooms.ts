@@ -7,7 +7,7 @@ import { makeReading, type Reading, RoomReads } from './read/index.ts';
 import type { IgnoredUsers } from './read/reading.ts';
 import { FederatedRooms, type ReceiveLog, type RoomFederation } from './receive/index.ts';
 import type { RoomSnapshot } from './snapshot.ts';
-import { EventReader, StateKeys } from './store/index.ts';
+import { deleteExpiredSticky, EventReader, StateKeys } from './store/index.ts';
 import { StateTree } from './store/state-tree.ts';
 import {
   type AccountSource,
@@ -80,6 +80,7 @@ export class Rooms {
   readonly #creation: RoomCreation;
   readonly #upgrades: RoomUpgrades;
   readonly #transactions: Transactions;
+  readonly #database: Database;
   readonly #clock: Clock;
   readonly #serverName: ServerName;
 
@@ -87,6 +88,7 @@ export class Rooms {
     const { database, hub, clock, serverName, signingKey, accounts } = deps;
     const { events: reader, stateTree, stateKeys } = this;
     const stores = { reader, stateTree, stateKeys };
+    this.#database = database;
     this.#clock = clock;
     this.#serverName = serverName;
     this.reading = makeReading({ database, clock, events: reader, stateTree, stateKeys, accounts });
@@ -236,6 +238,11 @@ export class Rooms {
   /** Forgets what has expired. To be called now and then, such as once a day. */
   deleteExpired(): Promise<void> {
     return this.#transactions.deleteExpired(this.#clock.now());
+  }
+
+  /** Forgets which events were sticky that aren't any more. To be called every few minutes. */
+  deleteExpiredSticky(): Promise<void> {
+    return this.#database.write('main', (tx) => deleteExpiredSticky(tx, this.#clock.now()));
   }
 }
 

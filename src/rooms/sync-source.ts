@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { strippedState } from '../protocol/event/index.ts';
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import { isJsonArray, type JsonObject } from '../protocol/json/index.ts';
@@ -8,10 +9,13 @@ import { type Reading, RoomSight, type Viewer } from './read/index.ts';
 import type { RoomSummary, Summaries } from './read/summary.ts';
 import {
   listRoomsOfUser,
+  listSticky,
   type RoomMembershipRow,
   type RoomRange,
   type StateKeyName,
   type StateKeys,
+  type StickyPlace,
+  type StickyRange,
   type StoredEvent,
 } from './store/index.ts';
 import { type LastPositions, listLastPositions } from './store/last-positions-store.ts';
@@ -20,6 +24,7 @@ import type { StateTree } from './store/state-tree.ts';
 
 /** What the source is made of; all of it belongs to the process. */
 export interface SyncSourceDeps {
+  readonly clock: Clock;
   readonly reading: Reading;
   readonly stateTree: StateTree;
   readonly stateKeys: StateKeys;
@@ -123,6 +128,11 @@ export class SyncSource {
       events.push(JSON.stringify(strippedState(inviter.event)));
     }
     return [...events, own];
+  }
+
+  /** The sticky events of rooms after a position up to another one that haven't expired, in their order. */
+  sticky(tx: ReadTx, range: Omit<StickyRange, 'now'>): Promise<readonly StickyPlace[]> {
+    return listSticky(tx, { ...range, now: this.#deps.clock.now() });
   }
 
   /** Memberships in rooms as they are now, of those whose last member event is after a position. */

@@ -13,6 +13,7 @@ const token = fc.record({
   toDevice: position,
   deviceLists: position,
   profiles: position,
+  sticky: position,
 });
 
 describe('a sync token', () => {
@@ -27,8 +28,16 @@ describe('a sync token', () => {
       toDevice: 6,
       deviceLists: 7,
       profiles: 8,
+      sticky: 9,
     });
-    assert.equal(example, 's1_2_3_4_5_6_7_8');
+    assert.equal(example, 's1_2_3_4_5_6_7_8_9');
+  });
+
+  it('of an older version has the beginning of the streams that it does not know', () => {
+    const old = parseSyncToken('s1_2_3_4_5_6_7_8');
+    assert.equal(old?.events, 1);
+    assert.equal(old.profiles, 8);
+    assert.equal(old.sticky, 0);
   });
 
   for (const malformed of [
@@ -36,7 +45,8 @@ describe('a sync token', () => {
     's',
     's1',
     's1_2_3_4_5_6_7',
-    's1_2_3_4_5_6_7_8_9',
+    's1_2_3_4_5_6_7_8_9_10',
+    's1_2_3_4_5_6_7_8_x',
     's1_2_3_4_5_6_7_8_',
     's1_2_3_4_5_6_7_',
     's-1_2_3_4_5_6_7_8',

@@ -1,5 +1,5 @@
 import type { UserId } from '../protocol/ids/index.ts';
-import { MEMBERS } from '../rooms/index.ts';
+import { MEMBERS, STICKY } from '../rooms/index.ts';
 import type { Database } from '../storage/index.ts';
 import type { Hub, Streams } from '../streams/index.ts';
 import type { SyncExtension } from './extension.ts';
@@ -13,7 +13,7 @@ const IDLE_USERS_MAX = 10_000;
 /** And how many rooms these may have, all together. */
 const IDLE_ROOMS_MAX = 300_000;
 /** The streams that are kept by user. */
-const USER_STREAMS: readonly string[] = ['account_data'];
+const USER_STREAMS: readonly string[] = ['account_data', STICKY];
 
 type UserRooms = Pick<SyncRooms, 'listRoomsOfUser' | 'lastPositions' | 'typingIn'>;
 
@@ -126,7 +126,7 @@ export class OnlineUsers {
   }
 
   #current(stream: string): number {
-    return this.#streams.current(stream === MEMBERS ? 'events' : stream);
+    return this.#streams.current(stream === MEMBERS || stream === STICKY ? 'events' : stream);
   }
 
   async #load(userId: UserId): Promise<void> {

@@ -7,6 +7,7 @@ import type {
   RoomSight,
   RoomSummary,
   StateKeyName,
+  StickyPlace,
   StoredEvent,
   UnreadRequest,
   UnreadRoom,
@@ -57,6 +58,16 @@ export interface SyncRooms {
     userId: UserId,
     range: { readonly roomNids: readonly number[]; readonly after: number; readonly upTo: number },
   ): Promise<ReadonlyMap<number, object>>;
+  /** The sticky events of rooms after a position up to another one that haven't expired, in their order. */
+  sticky(
+    tx: ReadTx,
+    range: {
+      readonly roomNids: readonly number[];
+      readonly after: number;
+      readonly upTo: number;
+      readonly limit: number;
+    },
+  ): Promise<readonly StickyPlace[]>;
   /** Who types in a room, and since which position of the stream 'typing'; undefined where nobody has lately. */
   typingIn(roomId: RoomId): { readonly position: number; readonly userIds: readonly UserId[] } | undefined;
   /** The rooms where somebody types, or did a moment ago. */

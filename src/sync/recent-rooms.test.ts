@@ -15,6 +15,7 @@ const token = (events: number, receipts: number, typing: number): SyncToken => (
   toDevice: 0,
   deviceLists: 0,
   profiles: 0,
+  sticky: 0,
 });
 
 function room(index: number) {

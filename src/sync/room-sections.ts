@@ -1,3 +1,4 @@
+import { STICKY_KEY } from '../protocol/event/index.ts';
 import { acceptsNothing, matchesRoom } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import type { RoomSight, RoomSummary, StoredEvent, UnreadRoom } from '../rooms/index.ts';
@@ -20,6 +21,8 @@ export interface RoomExtras {
   /** Events as JSON. */
   readonly accountData: readonly string[];
   readonly ephemeral: readonly string[];
+  /** Sticky events, be they in the timeline or not. */
+  readonly sticky: readonly StoredEvent[];
 }
 
 /** A part of an answer, and the members that a lazily loading client learns by it. */
@@ -56,14 +59,34 @@ export async function joinedRoom(
   const span = { known, upTo: to.events, chunk, heroes: summary?.heroes ?? [] };
   const state = await roomState(tx, rooms, context, room, span);
   const isNews = isWhole || chunk.limited || chunk.events.length > 0 || state.events.length > 0 || extras.isRead;
-  if (!isNews && extras.accountData.length === 0 && extras.ephemeral.length === 0) return undefined;
+  const stickyJson = await stickyPart(tx, rooms, context, sight, withoutThose(extras.sticky, chunk.events));
+  if (!isNews && stickyJson === '' && extras.accountData.length === 0 && extras.ephemeral.length === 0)
+    return undefined;
   return {
     json:
       `{${await eventsJson(tx, rooms, context, sight, chunk, state)},` +
       `"summary":${summaryOf(summary)},"account_data":{"events":[${extras.accountData.join(',')}]},` +
-      `"ephemeral":{"events":[${extras.ephemeral.join(',')}]}${countsJson(extras.counts, context)}}`,
+      `"ephemeral":{"events":[${extras.ephemeral.join(',')}]}${stickyJson}${countsJson(extras.counts, context)}}`,
     told: state.told,
   };
+}
+
+/** What is in the timeline isn't told again. */
+function withoutThose(sticky: readonly StoredEvent[], timeline: readonly StoredEvent[]): readonly StoredEvent[] {
+  return sticky.filter((stored) => !timeline.some((one) => one.nid === stored.nid));
+}
+
+/** The sticky events of a room as a member of its JSON object; empty where there are none. MSC4354. */
+async function stickyPart(
+  tx: ReadTx,
+  rooms: SyncRooms,
+  { viewer, query }: SyncContext,
+  sight: RoomSight,
+  sticky: readonly StoredEvent[],
+): Promise<string> {
+  if (sticky.length === 0) return '';
+  const events = await shapeEvents(tx, rooms, sticky, viewer, sight, query.filter);
+  return `,"${STICKY_KEY}":{"events":[${events.join(',')}]}`;
 }
 
 /**

@@ -9,6 +9,7 @@ import { wantsEphemeral } from './room-json.ts';
 import { joinedRoom, leftRoom } from './room-sections.ts';
 import type { Skeleton } from './skeleton.ts';
 import { type KnownPart, knownPart } from './stays.ts';
+import { type StickyNews, stickyNews } from './sticky.ts';
 
 /** Account data by room. */
 type RoomsData = ReadonlyMap<string, readonly AccountDataEvent[]>;
@@ -18,6 +19,8 @@ export interface RoomsSection {
   readonly json: string;
   /** The members that a lazily loading client learns by it. */
   readonly told: readonly (readonly [RoomId, UserId])[];
+  /** How far the client has the sticky events then. */
+  readonly stickyUpTo: number;
 }
 
 const NOBODY_TYPES = { position: 0, userIds: [] } as const;
@@ -32,14 +35,18 @@ export async function roomsSection(
   changedData: RoomsData,
 ): Promise<RoomsSection> {
   const { viewer } = context;
-  const joined = withAccountData(context, skeleton.join, changedData);
+  const listed = withAccountData(context, skeleton.join, changedData);
   const known = new Map<RoomId, KnownPart>();
-  for (const room of [...joined, ...skeleton.leave]) {
+  for (const room of [...listed, ...skeleton.leave]) {
     known.set(room.roomId, await knownPart(tx, rooms, context, room));
   }
   const partOf = (room: UserRoom) => known.get(room.roomId) ?? { position: undefined, hasOld: false };
   const isNew = (room: UserRoom) => context.since !== undefined && partOf(room).position === undefined;
-  const newRooms = joined.filter(isNew);
+  const newRooms = listed.filter(isNew);
+  const sticky = await stickyNews(tx, rooms, context, newRooms);
+  const joined = withSticky(context, listed, sticky);
+  // None of these is new: the skeleton has all that are.
+  for (const room of joined.slice(listed.length)) known.set(room.roomId, await knownPart(tx, rooms, context, room));
   const accountData = await withDataOfNewRooms(tx, accounts, context, newRooms, changedData);
   const counts = await rooms.unreadCounts(tx, {
     userId: viewer.userId,
@@ -55,6 +62,7 @@ export async function roomsSection(
     const read = receipts.get(room.roomNid);
     const section = await joinedRoom(tx, rooms, context, room, partOf(room), {
       counts: counts.get(room.roomNid),
+      sticky: sticky.byRoom.get(room.roomNid) ?? [],
       isRead: read !== undefined && isOf(read, viewer.userId),
       accountData: roomAccountData(context, room, accountData),
       ephemeral: ephemeral(rooms, context, room, isNew(room), read),
@@ -72,8 +80,10 @@ export async function roomsSection(
   const invite = await stripped(tx, rooms, context, skeleton.invite, 'invite_state');
   const knock = await stripped(tx, rooms, context, skeleton.knock, 'knock_state');
   const sections = Object.entries({ join, invite, knock, leave }).filter(([, entries]) => entries.length > 0);
-  if (sections.length === 0) return { json: '', told };
-  return { json: `{${sections.map(([name, entries]) => `"${name}":{${entries.join(',')}}`).join(',')}}`, told };
+  const stickyUpTo = sticky.upTo;
+  if (sections.length === 0) return { json: '', told, stickyUpTo };
+  const json = `{${sections.map(([name, entries]) => `"${name}":{${entries.join(',')}}`).join(',')}}`;
+  return { json, told, stickyUpTo };
 }
 
 /** The rooms of the skeleton and those where nothing but account data changed. */
@@ -88,6 +98,13 @@ function withAccountData(
     (room) => changed.has(room.roomId) && !ids.has(room.roomId) && matchesRoom(query.filter.room, room.roomId),
   );
   return [...listed, ...more];
+}
+
+/** And those where nothing happened but that there is still a sticky event to tell. */
+function withSticky({ rooms }: SyncContext, listed: readonly UserRoom[], { byRoom }: StickyNews): readonly UserRoom[] {
+  if (byRoom.size === 0) return listed;
+  const nids = new Set(listed.map((room) => room.roomNid));
+  return [...listed, ...rooms.filter((room) => byRoom.has(room.roomNid) && !nids.has(room.roomNid))];
 }
 
 /** Of rooms that are new to the client, all account data is: it may have been set before. */

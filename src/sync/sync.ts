@@ -18,9 +18,10 @@ import type { SyncContext, SyncQuery } from './request.ts';
 import { RoomChunks } from './room-chunks.ts';
 import { roomsSection } from './rooms-section.ts';
 import { incrementalSkeleton, initialSkeleton, type Skeleton } from './skeleton.ts';
+import { hasStickyNews } from './sticky.ts';
 import { typingNow, typingSince } from './typing-token.ts';
 
-const DURABLE_STREAMS = ['events', 'accountData', 'receipts', 'toDevice', 'deviceLists'] as const;
+const DURABLE_STREAMS = ['events', 'accountData', 'receipts', 'toDevice', 'deviceLists', 'sticky'] as const;
 
 /** What a sync needs of the rest of the server. */
 export interface SyncOptions {
@@ -109,7 +110,8 @@ export class Sync {
         ? initialSkeleton(user, query.filter)
         : incrementalSkeleton(user, query.filter, this.#users.positions, since, query.fullState);
     const hasAccountData = user.newest('account_data') > (since?.accountData ?? 0);
-    if (!isForced && !isExtended && !hasAccountData && isEmpty(skeleton)) return undefined;
+    const isSticky = since !== undefined && hasStickyNews(user, since);
+    if (!isForced && !isExtended && !hasAccountData && !isSticky && isEmpty(skeleton)) return undefined;
     const { joined } = user;
     const lastEvents = new Map<RoomId, number>();
     for (const { roomId } of skeleton.join) lastEvents.set(roomId, this.#users.positions.last('events', roomId));
@@ -143,7 +145,7 @@ export class Sync {
     const global = accountData.global.filter(({ type }) => matchesEvent(query.filter.accountData, type, undefined));
     const section = await roomsSection(tx, rooms, accounts, context, skeleton, accountData.byRoom);
     const extended: string[] = [];
-    let { to } = context;
+    let to = { ...context.to, sticky: section.stickyUpTo };
     for (const extension of this.#extensions) {
       const { members, upTo } = await extension.produce(tx, context);
       extended.push(...members);
@@ -201,6 +203,7 @@ function positionsNow(streams: Streams): SyncToken {
     toDevice: streams.current('to_device'),
     deviceLists: streams.current('device_lists'),
     profiles: 0,
+    sticky: streams.current('events'),
   };
 }
 
@@ -214,6 +217,7 @@ function hasNews(user: OnlineUser, since: SyncToken): boolean {
     user.newest('events') > since.events ||
     user.newest('receipts') > since.receipts ||
     user.newest('typing') > since.typing ||
+    hasStickyNews(user, since) ||
     user.newest('account_data') > since.accountData
   );
 }

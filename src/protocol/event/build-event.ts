@@ -14,6 +14,7 @@ import { canonicalJsonFor, hashedEventId } from './hashes.ts';
 import { AUTH_EVENTS_MAX, checkKeys, checkPduSize, PREV_EVENTS_MAX } from './parse-pdu.ts';
 import type { EventReference, Pdu } from './pdu.ts';
 import { redactContent } from './redact.ts';
+import { STICKY_KEY } from './sticky.ts';
 
 /** What makes an event, before hashes and signature. */
 export interface EventDraft {
@@ -31,6 +32,8 @@ export interface EventDraft {
   readonly authEvents: readonly EventId[];
   /** Of a redaction; it is put where the room version wants it. */
   readonly redacts?: EventId;
+  /** MSC4354: makes it sticky for so long. */
+  readonly stickyDurationMs?: number;
   readonly unsigned?: JsonObject;
   /** Room versions 1 and 2 only: the new event's id, `$opaque:server`. */
   readonly eventId?: EventId;
@@ -58,13 +61,14 @@ function build(draft: EventDraft, rules: RoomVersionRules, serverName: ServerNam
   const redactedContentJson = canonicalJsonFor(redactContent(draft.type, content, rules), rules);
   const fields = fieldsOf(draft, rules);
 
-  const hash = sha256Base64(joinFields(fields, { content: contentJson, redacts: fields.redacts }));
+  const { redacts, sticky } = fields;
+  const hash = sha256Base64(joinFields(fields, { content: contentJson, redacts, sticky }));
   const hashes = `"hashes":{"sha256":"${hash}"},`;
   const signedText = joinFields(fields, { content: redactedContentJson, hashes });
   const signature = key.sign(signedText);
   const signatures = `"signatures":{"${serverName}":{"${key.keyId}":"${signature}"}},`;
   const unsigned = draft.unsigned === undefined ? '' : `,"unsigned":${canonicalJsonFor(draft.unsigned, rules)}`;
-  const json = joinFields(fields, { content: contentJson, hashes, redacts: fields.redacts, signatures, unsigned });
+  const json = joinFields(fields, { content: contentJson, hashes, redacts, signatures, sticky, unsigned });
   checkPduSize(json);
 
   const eventId = draft.eventId ?? hashedEventId(signedText, rules);
@@ -88,6 +92,8 @@ interface Fields {
   readonly prevEvents: string;
   readonly redacts: string;
   readonly rest: string;
+  /** Not protected from redaction. */
+  readonly sticky: string;
   readonly type: string;
 }
 
@@ -105,6 +111,7 @@ function fieldsOf(draft: EventDraft, rules: RoomVersionRules): Fields {
         ? ''
         : `"redacts":${canonicalJsonFor(draft.redacts, rules)},`,
     rest: `${room}"sender":${canonicalJsonFor(draft.sender, rules)},`,
+    sticky: draft.stickyDurationMs === undefined ? '' : `"${STICKY_KEY}":{"duration_ms":${draft.stickyDurationMs}},`,
     type: `${stateKey}"type":${canonicalJsonFor(draft.type, rules)}`,
   };
 }
@@ -114,11 +121,15 @@ interface Variable {
   readonly hashes?: string;
   readonly redacts?: string;
   readonly signatures?: string;
+  readonly sticky?: string;
   readonly unsigned?: string;
 }
 
-function joinFields(fields: Fields, { content, hashes = '', redacts = '', signatures = '', unsigned = '' }: Variable) {
-  return `{"auth_events":${fields.authEvents},"content":${content},"depth":${fields.depth},${fields.eventId}${hashes}"origin_server_ts":${fields.timestamp},"prev_events":${fields.prevEvents},${redacts}${fields.rest}${signatures}${fields.type}${unsigned}}`;
+function joinFields(
+  fields: Fields,
+  { content, hashes = '', redacts = '', signatures = '', sticky = '', unsigned = '' }: Variable,
+) {
+  return `{"auth_events":${fields.authEvents},"content":${content},"depth":${fields.depth},${fields.eventId}${hashes}${sticky}"origin_server_ts":${fields.timestamp},"prev_events":${fields.prevEvents},${redacts}${fields.rest}${signatures}${fields.type}${unsigned}}`;
 }
 
 function referencesOf(
@@ -153,6 +164,7 @@ function pduOf(
     ...(draft.eventId === undefined ? {} : { event_id: draft.eventId }),
     ...(draft.redacts === undefined || rules.redactsInContent ? {} : { redacts: draft.redacts }),
     ...(draft.roomId === undefined ? {} : { room_id: draft.roomId }),
+    ...(draft.stickyDurationMs === undefined ? {} : { [STICKY_KEY]: { duration_ms: draft.stickyDurationMs } }),
     ...(draft.stateKey === undefined ? {} : { state_key: draft.stateKey }),
     ...(draft.unsigned === undefined ? {} : { unsigned: draft.unsigned }),
   };

@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '../json/index.ts';
 import type { Event } from './event.ts';
+import { STICKY_KEY } from './sticky.ts';
 
 /**
  * The event's client format as JSON text without `unsigned` and without the closing brace; append `}` or
@@ -16,7 +17,9 @@ export function clientEventPrefix(event: Event): string {
   const id = JSON.stringify(event.eventId);
   const redactsField = redacts === undefined ? '' : `"redacts":${JSON.stringify(redacts)},`;
   const stateKey = event.stateKey === undefined ? '' : `"state_key":${JSON.stringify(event.stateKey)},`;
-  return `{"content":${content},"event_id":${id},"origin_server_ts":${event.originServerTs},${redactsField}"room_id":${JSON.stringify(event.roomId)},"sender":${JSON.stringify(event.sender)},${stateKey}"type":${JSON.stringify(event.type)}`;
+  const duration = event.stickyDurationMs;
+  const sticky = duration === undefined ? '' : `"${STICKY_KEY}":{"duration_ms":${duration}},`;
+  return `{"content":${content},"event_id":${id},${sticky}"origin_server_ts":${event.originServerTs},${redactsField}"room_id":${JSON.stringify(event.roomId)},"sender":${JSON.stringify(event.sender)},${stateKey}"type":${JSON.stringify(event.type)}`;
 }
 
 /**

@@ -2,6 +2,7 @@ import { type EventId, parseEventId, type RoomId, roomIdOfCreate, type UserId } 
 import { type JsonObject, type JsonValue, readString } from '../json/index.ts';
 import type { RoomVersionRules } from '../room-versions/index.ts';
 import type { Pdu } from './pdu.ts';
+import { stickyDurationOf } from './sticky.ts';
 
 const NO_UNSIGNED: JsonObject = Object.freeze({});
 
@@ -120,6 +121,12 @@ export class Event {
     if (this.type !== 'm.room.redaction') return undefined;
     const redacts = readString(this.rules.redactsInContent ? this.content : this.pdu, 'redacts');
     return redacts === undefined ? undefined : parseEventId(redacts);
+  }
+
+  /** For how long the sender wants it to be sticky, in milliseconds, unbounded; undefined: it isn't. MSC4354. */
+  get stickyDurationMs(): number | undefined {
+    const { msc4354_sticky: sticky } = this.pdu;
+    return sticky === undefined ? undefined : stickyDurationOf(sticky);
   }
 
   /** What our own draft put there; `parsePdu` drops what other servers say. */

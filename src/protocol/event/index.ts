@@ -10,4 +10,5 @@ export { redactContent, redactPdu } from './redact.ts';
 export { redactEvent } from './redact-event.ts';
 export { hasRelType, isValidEdit, type Relation, relationOf } from './relation.ts';
 export { requiredSigners } from './required-signers.ts';
+export { STICKY_KEY, STICKY_MS_MAX, stickyUntil } from './sticky.ts';
 export { redactOnHashMismatch, verifyContentHash, verifyEventSignature } from './verify.ts';

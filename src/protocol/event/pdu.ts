@@ -23,6 +23,8 @@ export interface Pdu extends JsonObject {
   readonly auth_events: readonly string[] | readonly EventReference[];
   /** Until room version 10; not checked, so read it by `Event.redacts`. */
   readonly redacts?: JsonValue;
+  /** MSC4354: for how long the event is sticky; not checked, so read it by `Event.stickyDurationMs`. */
+  readonly msc4354_sticky?: JsonValue;
   readonly hashes: JsonObject;
   readonly signatures: JsonObject;
   readonly unsigned?: JsonObject;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/types.ts';
-import type { StoredEvent } from '../store/index.ts';
+import { DELAYED_DEVICE, type StoredEvent } from '../store/index.ts';
 import { type Aggregation, aggregate } from './aggregations.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Viewer } from './viewer.ts';
@@ -29,6 +29,7 @@ interface SharedUnsigned {
   readonly replacedNid: number | undefined;
 }
 
+const DELAYED_PREFIX = `${DELAYED_DEVICE}\0`;
 const NOTHING_SHARED: SharedUnsigned = { text: '', replacedNid: undefined };
 const NO_EVENTS: ReadonlyMap<number, StoredEvent> = new Map();
 const NO_BUNDLES: ReadonlyMap<number, string> = new Map();
@@ -62,6 +63,7 @@ export class Presenter {
     const replaced = sight === undefined ? NO_EVENTS : await this.#replacedEvents(tx, shared);
     await sight?.load(tx, replaced.size === 0 ? events : [...events, ...replaced.values()]);
     const bundles = await this.#bundles(tx, events, viewer, options);
+    const sticky = await this.#states.stickyUntil(tx, events);
     const now = this.#clock.now();
     const txnPrefix = viewer.deviceId === undefined ? undefined : `${viewer.deviceId}\0`;
     return events.map((stored, index) => {
@@ -73,9 +75,9 @@ export class Presenter {
         const before = replacedNid === undefined ? undefined : replaced.get(replacedNid);
         if (before !== undefined && sight.canSee(before)) unsigned += `,"prev_content":${before.event.contentJson}`;
       }
-      if (txn !== undefined && txnPrefix !== undefined && event.sender === viewer.userId && txn.startsWith(txnPrefix)) {
-        unsigned += `,"transaction_id":${JSON.stringify(txn.slice(txnPrefix.length))}`;
-      }
+      if (txn !== undefined && event.sender === viewer.userId) unsigned += originJson(txn, txnPrefix);
+      const until = sticky.get(stored.nid);
+      if (until !== undefined && until > now) unsigned += `,"msc4354_sticky_duration_ttl_ms":${until - now}`;
       const bundle = bundles.get(stored.nid);
       if (bundle !== undefined) unsigned += `,"m.relations":${bundle}`;
       const prefix = format === 'full' ? stored.clientPrefix : this.#prefixWithoutRoom(stored);
@@ -165,4 +167,14 @@ export class Presenter {
     this.#prefixInRoom.set(stored, prefix);
     return prefix;
   }
+}
+
+/** What of an event's origin its sender is told: the transaction id on the sending device, the delay id everywhere. */
+function originJson(txn: string, devicePrefix: string | undefined): string {
+  if (devicePrefix !== undefined && txn.startsWith(devicePrefix)) {
+    return `,"transaction_id":${JSON.stringify(txn.slice(devicePrefix.length))}`;
+  }
+  if (!txn.startsWith(DELAYED_PREFIX)) return '';
+  const delayId = JSON.stringify(txn.slice(DELAYED_PREFIX.length));
+  return `,"delay_id":${delayId},"org.matrix.msc4140.delay_id":${delayId}`;
 }

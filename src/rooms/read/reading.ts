@@ -37,7 +37,7 @@ export interface Reading {
 /** Puts together what the readers share. */
 export function makeReading(deps: ReadingDeps): Reading {
   const { database, clock, events, stateTree, stateKeys, accounts, remotePreviews } = deps;
-  const states = new StateReader({ events, tree: stateTree, keys: stateKeys });
+  const states = new StateReader({ clock, events, tree: stateTree, keys: stateKeys });
   return { database, events, states, presenter: new Presenter({ states, clock }), accounts, remotePreviews };
 }
 

@@ -1,21 +1,33 @@
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../clock.ts';
 import { upTo } from '../../lru.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/types.ts';
-import type { EventReader, StateKeys, StoredEvent } from '../store/index.ts';
+import { type EventReader, listStickyUntil, type StateKeys, type StoredEvent } from '../store/index.ts';
 import type { StateTree } from '../store/state-tree.ts';
 import { type HistoryVisibility, historyVisibilityOf } from './history-visibility.ts';
 
 const VISIBILITIES_MAX = 20_000;
+const NOT_STICKY: ReadonlyMap<number, number> = new Map();
+
+/** What states are read from. */
+export interface StateReaderDeps {
+  readonly clock: Clock;
+  readonly events: EventReader;
+  readonly tree: StateTree;
+  readonly keys: StateKeys;
+}
 
 /** Reads states by their roots in the state tree: one event, all events, and the history visibility. */
 export class StateReader {
   readonly events: EventReader;
+  readonly #clock: Clock;
   readonly #tree: StateTree;
   readonly #keys: StateKeys;
   readonly #visibilities = new LRUCache<number, HistoryVisibility>(upTo(VISIBILITIES_MAX));
 
-  constructor({ events, tree, keys }: { events: EventReader; tree: StateTree; keys: StateKeys }) {
+  constructor({ clock, events, tree, keys }: StateReaderDeps) {
+    this.#clock = clock;
     this.events = events;
     this.#tree = tree;
     this.#keys = keys;
@@ -29,6 +41,13 @@ export class StateReader {
     if (nid === undefined) return undefined;
     const [event] = await this.events.byNids(tx, [nid]);
     return event;
+  }
+
+  /** Until when those of the events are sticky that are now, by nid (MSC4354). Asks only where one may be. */
+  async stickyUntil(tx: ReadTx, events: readonly StoredEvent[]): Promise<ReadonlyMap<number, number>> {
+    const nids: number[] = [];
+    for (const { nid, event } of events) if (event.stickyDurationMs !== undefined) nids.push(nid);
+    return nids.length === 0 ? NOT_STICKY : listStickyUntil(tx, nids, this.#clock.now());
   }
 
   /** All events of a state, in no order. */

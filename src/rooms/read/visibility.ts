@@ -24,6 +24,9 @@ export class RoomSight {
   readonly #userId: UserId;
   readonly #joinedUpTo: number;
   readonly #byRoot = new Map<number, StateSight>();
+  /** Sticky events: who is in the room sees them, whatever the history visibility is (MSC4354). */
+  readonly #sticky = new Set<number>();
+  readonly #isJoined: boolean;
 
   /** `standing`: what the user is to the room now. */
   constructor(states: StateReader, userId: UserId, standing: Standing) {
@@ -31,6 +34,7 @@ export class RoomSight {
     this.#states = states;
     this.#userId = userId;
     this.#joinedUpTo = joinedUpTo(standing);
+    this.#isJoined = standing.kind === 'joined';
   }
 
   /** Up to which position the user sees what happens in the room, as far as their membership goes. */
@@ -40,6 +44,7 @@ export class RoomSight {
 
   /** Reads what is needed to answer for these events. They must all be of the one room. */
   async load(tx: ReadTx, events: readonly StoredEvent[]): Promise<void> {
+    if (this.#isJoined) for (const nid of (await this.#states.stickyUntil(tx, events)).keys()) this.#sticky.add(nid);
     const wanted = new Set<number>();
     for (const { stateBefore } of events) if (!this.#byRoot.has(stateBefore)) wanted.add(stateBefore);
     if (wanted.size === 0) return;
@@ -56,7 +61,7 @@ export class RoomSight {
   canSee(stored: StoredEvent): boolean {
     const { visibility, membership } = this.#before(stored);
     const joinedLater = stored.position <= this.#joinedUpTo;
-    if (maySee({ visibility, membership, joinedLater })) return true;
+    if (maySee({ visibility, membership, joinedLater }) || this.#sticky.has(stored.nid)) return true;
     const { event } = stored;
     if (event.type === 'm.room.history_visibility' && event.stateKey === '') {
       return maySee({ visibility: historyVisibilityOf(event.content), membership, joinedLater });

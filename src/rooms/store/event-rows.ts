@@ -1,6 +1,7 @@
 import { type EventId, parseUserId, type UserId } from '../../protocol/ids/index.ts';
 import { compiledOnce } from '../../storage/compiled-once.ts';
 import type { ReadTx, WriteTx } from '../../storage/types.ts';
+import { deleteSticky } from './sticky-rows.ts';
 import type { ClientTransactionsTable, EventsTable, NotificationsTable, RelationsTable } from './tables.ts';
 
 /** Inserts an event and returns its nid. A unique violation where its id is there. */
@@ -23,6 +24,7 @@ export async function redactEventRow(tx: WriteTx, nid: number, json: string, red
     .execute();
   await tx.db.deleteFrom('relations').where('event_nid', '=', nid).execute();
   await tx.db.deleteFrom('notifications').where('event_nid', '=', nid).execute();
+  await deleteSticky(tx, nid);
 }
 
 /** Takes name and avatar from the membership that a redacted member event made. */

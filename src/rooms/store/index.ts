@@ -61,6 +61,16 @@ export {
   setRoomPublic,
 } from './room-rows.ts';
 export { type StateKeyName, StateKeys } from './state-keys.ts';
-export { StoredEvent, storedEventOf } from './stored-event.ts';
+export {
+  deleteExpiredSticky,
+  listRoomsWithSoftFailedSticky,
+  listSoftFailedSticky,
+  listSticky,
+  listStickyUntil,
+  putSticky,
+  type StickyPlace,
+  type StickyRange,
+} from './sticky-rows.ts';
+export { DELAYED_DEVICE, StoredEvent, storedEventOf } from './stored-event.ts';
 export { type Membership, UNREAD, type Unread } from './tables.ts';
 export { listThreadBackwards, listThreaded, listThreads } from './thread-rows.ts';

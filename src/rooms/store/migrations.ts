@@ -3,6 +3,7 @@ import { clustered, idColumn } from '../../storage/schema.ts';
 import type { Migrations } from '../../storage/types.ts';
 import { graphMigrations } from './graph-rows.ts';
 import { stateMigrations } from './state-tables.ts';
+import { stickyMigrations } from './sticky-rows.ts';
 import type { EventsTable, RelationsTable } from './tables.ts';
 
 /** Creates the tables of the rooms; what stands in them is in tables.ts. */
@@ -26,6 +27,7 @@ export const roomsMigrations: Migrations = {
   '0207_rooms_relations': { up: addRelationIndexes },
   ...stateMigrations,
   ...graphMigrations,
+  ...stickyMigrations,
 };
 
 async function createRooms(db: Kysely<unknown>): Promise<void> {

@@ -3,6 +3,9 @@ import type { EventId } from '../../protocol/ids/index.ts';
 import { roomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { Unread } from './tables.ts';
 
+/** In place of a device id in `txn`: the event was a delayed one, and the transaction id is its delay id (MSC4140). */
+export const DELAYED_DEVICE = '\u0001delayed';
+
 /** The columns of `events` that a stored event is made of, with the version of its room. */
 export interface EventRow {
   readonly nid: number;

@@ -1,4 +1,5 @@
 import { forbidden, invalidParam, MatrixError, missingParam, notFound } from '../../protocol/errors.ts';
+import { STICKY_MS_MAX } from '../../protocol/event/index.ts';
 import {
   type EventId,
   parseEventId,
@@ -8,7 +9,7 @@ import {
   type UserId,
 } from '../../protocol/ids/index.ts';
 import { type JsonObject, readString } from '../../protocol/json/index.ts';
-import { listRelating, type StoredEvent } from '../store/index.ts';
+import { DELAYED_DEVICE, listRelating, type StoredEvent } from '../store/index.ts';
 import { checkCanonicalAlias } from './canonical-alias.ts';
 import { assertJoined, checkPowerLevels, isSameContent, suspended } from './checks.ts';
 import type { WriteDeps } from './deps.ts';
@@ -28,6 +29,10 @@ export interface SendRequest {
   readonly transaction?: TransactionOf | undefined;
   /** Milliseconds since the epoch; for application services. */
   readonly originServerTs?: number | undefined;
+  /** MSC4354: sticky for so many milliseconds; what is above the maximum is taken as the maximum. */
+  readonly stickyDurationMs?: number | undefined;
+  /** The delayed event that this one comes from (MSC4140): it is sent once, and its sender is told the id. */
+  readonly delayId?: string | undefined;
   readonly isSuspended?: boolean | undefined;
 }
 
@@ -61,8 +66,8 @@ export class Messages {
   send(request: SendRequest): Promise<EventId> {
     if (request.type === 'm.room.redaction') return this.#sendRedaction(request);
     if (request.isSuspended === true) throw suspended();
-    const { roomId, type, transaction } = request;
-    const scoped = withScope(transaction, `send/${roomId}/${type}`);
+    const { roomId, type } = request;
+    const scoped = transactionOf(request, `send/${roomId}/${type}`);
     return this.#deps.transactions.once(scoped, async () => {
       const send = () => this.#deps.writer.append(roomId, () => proposalOf(request, scoped));
       if (request.content['m.relates_to'] === undefined) return send();
@@ -87,14 +92,19 @@ export class Messages {
     if (type === 'm.room.canonical_alias') {
       await checkCanonicalAlias(this.#deps, roomId, stateKey, content);
     }
-    const eventId = await this.#deps.writer.append(roomId, (room) => {
-      const current = room.stateEvent(type, stateKey);
-      if (current !== undefined && isSameContent(current.content, content)) {
-        assertJoined(room, sender);
-        return { already: current.eventId };
-      }
-      return { ...proposalOf(request, undefined), stateKey };
-    });
+    const transaction = transactionOf(request, '');
+    // What is to be sticky is to be told, be it the same or not.
+    const isNews = request.stickyDurationMs !== undefined;
+    const append = () =>
+      this.#deps.writer.append(roomId, (room) => {
+        const current = room.stateEvent(type, stateKey);
+        if (!isNews && current !== undefined && isSameContent(current.content, content)) {
+          assertJoined(room, sender);
+          return { already: current.eventId };
+        }
+        return { ...proposalOf(request, transaction), stateKey };
+      });
+    const eventId = await this.#deps.transactions.once(transaction, append);
     if (type === 'm.room.guest_access') await this.#removeGuests(roomId);
     return eventId;
   }
@@ -105,7 +115,7 @@ export class Messages {
    */
   async redact(request: RedactRequest): Promise<EventId> {
     const scope = `redact/${request.roomId}/${request.redacts}`;
-    const redaction = await this.#redact(request, withScope(request.transaction, scope));
+    const redaction = await this.#redact(request, transactionOf(request, scope));
     if (request.withRelTypes !== undefined) await this.#redactRelated(request, request.withRelTypes);
     return redaction;
   }
@@ -132,7 +142,7 @@ export class Messages {
     const redacts = typeof target === 'string' ? parseEventId(target) : undefined;
     if (redacts === undefined) throw invalidParam('redacts must be an event id');
     const scope = `send/${request.roomId}/m.room.redaction`;
-    return this.#redact({ ...request, content, redacts }, withScope(request.transaction, scope));
+    return this.#redact({ ...request, content, redacts }, transactionOf(request, scope));
   }
 
   #redact(request: RedactRequest, transaction: ClientTransaction | undefined): Promise<EventId> {
@@ -182,12 +192,17 @@ export class Messages {
   }
 }
 
-function withScope(transaction: TransactionOf | undefined, scope: string): ClientTransaction | undefined {
+/** The request's own transaction, or that of the delayed event. */
+function transactionOf(
+  { transaction, delayId, sender }: Pick<SendRequest, 'transaction' | 'delayId' | 'sender'>,
+  scope: string,
+): ClientTransaction | undefined {
+  if (delayId !== undefined) return { userId: sender, deviceId: DELAYED_DEVICE, scope: 'delayed', txnId: delayId };
   return transaction === undefined ? undefined : { ...transaction, scope };
 }
 
 function proposalOf(
-  { type, sender, content, originServerTs }: SendRequest,
+  { type, sender, content, originServerTs, stickyDurationMs }: SendRequest,
   transaction: ClientTransaction | undefined,
 ) {
   return {
@@ -195,6 +210,7 @@ function proposalOf(
     sender,
     content,
     ...(originServerTs === undefined ? {} : { originServerTs }),
+    ...(stickyDurationMs === undefined ? {} : { stickyDurationMs: Math.min(stickyDurationMs, STICKY_MS_MAX) }),
     ...(transaction === undefined ? {} : { transaction }),
   };
 }

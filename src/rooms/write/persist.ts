@@ -1,3 +1,4 @@
+import { stickyUntil } from '../../protocol/event/index.ts';
 import { splitStateKey } from '../../protocol/state/index.ts';
 import type { WriteTx } from '../../storage/types.ts';
 import { fillGap, insertGap, placeOutlier } from '../store/graph-rows.ts';
@@ -15,6 +16,7 @@ import {
   insertTransaction,
   moveExtremity,
   putMembership,
+  putSticky,
   redactEventRow,
   redactMembership,
   type StateKeys,
@@ -116,6 +118,7 @@ async function persistEvent(
     isRejected: refused === 'rejected',
   });
   await persistGaps(tx, stored, pending.placement);
+  await persistStickiness(tx, deps, stored);
   await persistConsequences(tx, deps, pending, stored);
   return stored;
 }
@@ -149,6 +152,21 @@ async function persistGaps(tx: WriteTx, stored: StoredEvent, placement: Placemen
   await fillGap(tx, stored.roomNid, stored.event.eventId);
   for (const missing of placement.missing) await insertGap(tx, stored.roomNid, missing, stored.nid);
   if (placement.redactsLater !== undefined) await insertRedaction(tx, placement.redactsLater, stored.nid);
+}
+
+/** A soft-failed one is noted too: it may yet be allowed while it would be sticky. MSC4354. */
+async function persistStickiness(tx: WriteTx, { now }: PersistDeps, stored: StoredEvent): Promise<void> {
+  const { nid, roomNid, position, event, isRefused, isRejected } = stored;
+  const { stickyDurationMs: durationMs } = event;
+  if (durationMs === undefined || isRejected) return;
+  const expiresTs = stickyUntil(durationMs, event.originServerTs, now);
+  if (expiresTs <= now) return;
+  await putSticky(tx, {
+    event_nid: nid,
+    room_nid: roomNid,
+    position: isRefused ? null : position,
+    expires_ts: expiresTs,
+  });
 }
 
 /** A thread's events name its first one; what relates to one of them is in the thread too. Spec: client-server-api/#threading */

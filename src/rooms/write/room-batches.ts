@@ -3,7 +3,7 @@ import { type RoomId, type ServerName, serverNameOf, type UserId } from '../../p
 import { StorageUnavailableError } from '../../storage/errors.ts';
 import type { Database, WriteTx } from '../../storage/types.ts';
 import type { Hub } from '../../streams/index.ts';
-import { MEMBERS, type MembershipNews, type StreamNews } from '../news.ts';
+import { MEMBERS, type MembershipNews, STICKY, type StreamNews } from '../news.ts';
 import type { StoredEvent } from '../store/index.ts';
 import type { HotRoom } from './hot-room.ts';
 import type { HotRooms } from './hot-rooms.ts';
@@ -135,6 +135,11 @@ export class RoomBatches {
     if (batch.events.some(({ member }) => member !== undefined)) {
       const moved: StreamNews = { stream: MEMBERS, position };
       hub.wake([`room:${roomId}`], moved);
+    }
+    const sticky = stored.findLast((one) => one.position !== 0 && one.event.stickyDurationMs !== undefined);
+    if (sticky !== undefined) {
+      const isSticky: StreamNews = { stream: STICKY, position: sticky.position };
+      hub.wake([`room:${roomId}`], isSticky);
     }
     const news: StreamNews = { stream: 'events', position };
     hub.wake([`room:${roomId}`, 'stream:events'], news);

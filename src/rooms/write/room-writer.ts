@@ -35,6 +35,8 @@ export interface Proposal {
   readonly redacts?: StoredEvent;
   /** Milliseconds since the epoch; without it, now. */
   readonly originServerTs?: number;
+  /** MSC4354: makes it sticky for so long. */
+  readonly stickyDurationMs?: number;
   readonly transaction?: ClientTransaction;
 }
 
@@ -209,7 +211,7 @@ export class RoomWriter {
     auth: readonly StateEntry[],
   ): Event {
     const { clock, serverName, signingKey } = this.#deps;
-    const { type, sender, stateKey, content, redacts } = proposal;
+    const { type, sender, stateKey, content, redacts, stickyDurationMs } = proposal;
     const isRoomless = rules.createEventIsRoomId && type === 'm.room.create';
     const draft = {
       type,
@@ -222,6 +224,7 @@ export class RoomWriter {
       ...(isRoomless || roomId === undefined ? {} : { roomId }),
       ...(stateKey === undefined ? {} : { stateKey }),
       ...(redacts === undefined ? {} : { redacts: redacts.event.eventId }),
+      ...(stickyDurationMs === undefined ? {} : { stickyDurationMs }),
       ...(rules.eventIds === 'in-event' ? inEventParts(rules, serverName, prev, auth) : {}),
     };
     try {

@@ -10,7 +10,14 @@ import type { WriteDeps } from './deps.ts';
 import { type HotRoom, type StateEntry, StateNotLoaded } from './hot-room.ts';
 import { profileContent } from './memberships.ts';
 import { NewRoom, requestedRules } from './new-room.ts';
-import { closedPowerLevels, isMoved, movedContent, movedPowerLevels, replacementCreation } from './upgrade-state.ts';
+import {
+  closedPowerLevels,
+  isMoved,
+  KEYED_TYPES,
+  movedContent,
+  movedPowerLevels,
+  replacementCreation,
+} from './upgrade-state.ts';
 
 export interface UpgradeRequest {
   readonly roomId: RoomId;
@@ -28,9 +35,6 @@ interface OldRoom {
   readonly canonicalAlias: JsonObject | undefined;
   readonly levels: JsonObject;
 }
-
-/** Types whose events are looked at one by one. */
-const LOOKED_AT: ReadonlySet<string> = new Set(['m.room.member', 'm.space.child']);
 
 /** Replaces rooms by rooms of another version. Spec: client-server-api/#room-upgrades */
 export class RoomUpgrades {
@@ -168,7 +172,7 @@ function candidatesOf(room: HotRoom): readonly StateEntry[] {
   const entries: StateEntry[] = [];
   for (const [, entry] of room.state.entries()) {
     const isCandidate = entry.type === 'm.room.member' ? banned.has(entry.stateKey) : true;
-    if (isCandidate && (entry.stateKey === '' || LOOKED_AT.has(entry.type))) entries.push(entry);
+    if (isCandidate && (entry.stateKey === '' || KEYED_TYPES.has(entry.type))) entries.push(entry);
   }
   return entries;
 }

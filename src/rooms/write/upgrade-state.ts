@@ -18,10 +18,17 @@ const MOVED_TYPES: ReadonlySet<string> = new Set([
   'm.room.join_rules',
 ]);
 
+/** Moved under whatever state key: where calls take place (MSC4143), by its names. */
+const SLOT_TYPES: ReadonlySet<string> = new Set(['m.rtc.slot', 'org.matrix.msc4143.rtc.slot']);
+
+/** Types whose events under a state key may be moved, and are looked at one by one. */
+export const KEYED_TYPES: ReadonlySet<string> = new Set(['m.room.member', 'm.space.child', ...SLOT_TYPES]);
+
 /** Whether a state event of a room goes over to its replacement. */
 export function isMoved(event: Event): boolean {
+  // An emptied slot is closed, an emptied child is none any more.
+  if (SLOT_TYPES.has(event.type)) return Object.keys(event.content).length > 0;
   if (event.stateKey === '') return MOVED_TYPES.has(event.type);
-  // An emptied child is none any more.
   if (event.type === 'm.space.child') return Object.keys(event.content).length > 0;
   return event.type === 'm.room.member' && readString(event.content, 'membership') === 'ban';
 }
