@@ -92,7 +92,7 @@ const TESTED_IN: Readonly<Record<string, string>> = {
   'cs sync': 'client-server/sync-rooms.test.ts',
   'cs tags': 'client-server/accounts-data.test.ts',
   'cs third_party_lookup': 'client-server/small-modules.test.ts',
-  'cs third_party_membership': 'client-server/rooms-write.test.ts',
+  'cs third_party_membership': 'client-server/third-party-invites.test.ts',
   'cs threads_list': 'client-server/threads-list.test.ts',
   'cs to_device': 'client-server/keys-to-device.test.ts',
   'cs typing': 'client-server/reading-receipts.test.ts',
@@ -101,6 +101,7 @@ const TESTED_IN: Readonly<Record<string, string>> = {
   'cs voip': 'client-server/small-modules.test.ts',
   'cs wellknown': 'client-server/accounts-data.test.ts',
   'cs whoami': 'client-server/accounts-sessions.test.ts',
+  'ss third_party_invite': 'server-server/third-party-invites.test.ts',
   'ss openid': 'client-server/small-modules.test.ts',
   'ss wellknown': 'client-server/accounts-data.test.ts',
 };

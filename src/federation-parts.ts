@@ -7,6 +7,7 @@ import { EphemeralToServers, ephemeralFromServers } from './delivery/federation-
 import { FederationSender, federationDeliveryMigrations, toDeviceOutboxMigrations } from './delivery/index.ts';
 import { Federation, federationMigrations } from './federation/index.ts';
 import type { Route } from './http/index.ts';
+import type { Identity } from './identity/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
 import type { RoomParts } from './room-parts.ts';
 import { serverApiRoutes, TransactionReceiver } from './server-api/index.ts';
@@ -22,6 +23,7 @@ export interface FederationPartsDeps extends RoomParts {
   readonly database: Database;
   readonly hub: Hub;
   readonly accounts: Accounts;
+  readonly identity: Identity;
   readonly federation: Federation | undefined;
 }
 
@@ -60,8 +62,21 @@ export function makeFederation(deps: {
 
 /** Makes the parts; nothing is sent before `startSending`. */
 export function makeFederationParts(deps: FederationPartsDeps): FederationParts {
-  const { federation, rooms, accounts, clock, database, streams, hub, logger, receipts, typing, devices, outbox } =
-    deps;
+  const {
+    federation,
+    rooms,
+    accounts,
+    identity,
+    clock,
+    database,
+    streams,
+    hub,
+    logger,
+    receipts,
+    typing,
+    devices,
+    outbox,
+  } = deps;
   const { federated } = rooms;
   if (federation === undefined || federated === undefined) return NO_FEDERATION;
   const log = logger.child({ part: 'federation' });
@@ -94,7 +109,7 @@ export function makeFederationParts(deps: FederationPartsDeps): FederationParts 
   const transactions = new TransactionReceiver(federated, edus, log);
   return {
     federation,
-    federationRoutes: serverApiRoutes({ federation, rooms, accounts, devices, streams, transactions, clock }),
+    federationRoutes: serverApiRoutes({ federation, rooms, accounts, identity, devices, streams, transactions, clock }),
     startSending: async () => {
       await sender.start();
       ephemeral.start();

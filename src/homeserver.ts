@@ -28,6 +28,7 @@ import {
   type Route,
   startListeners,
 } from './http/index.ts';
+import { Identity, identityMigrations } from './identity/index.ts';
 import { Jobs, job, jobsMigrations } from './jobs/index.ts';
 import { Media, mediaMigrations } from './media/index.ts';
 import { signJson } from './protocol/crypto/index.ts';
@@ -63,6 +64,7 @@ export interface Homeserver extends AsyncDisposable {
 export interface Domains extends RoomParts, ClientParts, FederationParts {
   readonly accounts: Accounts;
   readonly media: Media;
+  readonly identity: Identity;
   /** Checks that the database answers. */
   checkHealth(): Promise<unknown>;
   /** Starts to run background jobs. */
@@ -85,6 +87,7 @@ const MIGRATIONS = joinMigrations(
   devicesMigrations,
   mediaMigrations,
   roomsMigrations,
+  identityMigrations,
   clientMigrations,
   allFederationMigrations,
 );
@@ -234,14 +237,19 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     makeClientParts({ config, clock, logger, database, hub, jobs, accounts, rateLimits, ...roomParts }),
   );
 
+  const { rooms } = roomParts;
+  const identity = parts.use(
+    new Identity({ config: config.identity, signingKey, database, jobs, rooms, federation, accounts }),
+  );
   const federationParts = parts.use(
-    makeFederationParts({ clock, logger, database, hub, accounts, ...roomParts, federation }),
+    makeFederationParts({ clock, logger, database, hub, accounts, identity, ...roomParts, federation }),
   );
 
   const opened = parts.move();
   return {
     accounts,
     media,
+    identity,
     ...roomParts,
     ...clientParts,
     ...federationParts,

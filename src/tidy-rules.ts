@@ -22,7 +22,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['media'],
   ['rooms'],
   ['search'],
-  ['user-directory', 'moderation', 'presence', 'delayed-events'],
+  ['user-directory', 'moderation', 'presence', 'delayed-events', 'identity'],
   ['sync'],
   ['delivery'],
   ['modules'],

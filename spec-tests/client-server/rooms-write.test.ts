@@ -126,7 +126,7 @@ describe('writing into rooms', () => {
     assert.deepEqual(refused(await act(bob, 'invite', target)), [403, 'M_FORBIDDEN']);
     assert.deepEqual(refused(await act(alice, 'invite')), [400, 'M_MISSING_PARAM']);
     const email = { medium: 'email', address: 'a@example.org', id_server: 'example.org', id_access_token: 'x' };
-    assert.deepEqual(refused(await act(alice, 'invite', email)), [403, 'M_THREEPID_DENIED']);
+    assert.deepEqual(refused(await act(alice, 'invite', email)), [400, 'M_MISSING_PARAM']);
     assert.equal((await act(alice, 'invite', target)).status, 200);
     assert.equal((await act(alice, 'invite', target)).status, 200);
     assert.equal((await act(bob, 'leave')).status, 200);
@@ -166,7 +166,7 @@ describe('writing into rooms', () => {
       [{ room_version: '0' }, 400, 'M_UNSUPPORTED_ROOM_VERSION'],
       [{ preset: 'nonsense' }, 400, 'M_BAD_JSON'],
       [{ invite: ['nobody'] }, 400, 'M_BAD_JSON'],
-      [{ invite_3pid: [{}] }, 403, 'M_THREEPID_DENIED'],
+      [{ invite_3pid: [{}] }, 400, 'M_MISSING_PARAM'],
       [{ initial_state: [{ type: 'm.room.create', content: {} }] }, 400, 'M_INVALID_ROOM_STATE'],
     ];
     for (const [options, status, errcode] of attempts) {

@@ -45,7 +45,12 @@ export type { ProfilePublisher } from './propagation.ts';
 export type { Registered, Registration } from './registration.ts';
 export type { Session, Sessions, SessionWish } from './sessions.ts';
 export { accountsMigrations } from './store/migrations.ts';
-export { CONFIRM_PATH, mediumNotSupported, type ThreePids } from './threepids/threepids.ts';
+export {
+  CONFIRM_PATH,
+  mediumNotSupported,
+  type ThreePids,
+  toAddress as toEmailAddress,
+} from './threepids/threepids.ts';
 export type { AuthData, Flow, StageName, Uia } from './uia/index.ts';
 export type { NewUser, User, Users } from './users.ts';
 

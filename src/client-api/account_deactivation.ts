@@ -2,11 +2,18 @@
 import { z } from 'zod';
 import type { Accounts } from '../accounts/index.ts';
 import { type Route, route } from '../http/route.ts';
+import type { Identity } from '../identity/index.ts';
 import { authSchema } from './auth-data.ts';
 import { v3 } from './paths.ts';
 
 /** Ending one's account. */
-export function accountDeactivationRoutes({ accounts }: { accounts: Accounts }): Route[] {
+export function accountDeactivationRoutes({
+  accounts,
+  identity,
+}: {
+  readonly accounts: Accounts;
+  readonly identity: Identity;
+}): Route[] {
   return [
     route({
       method: 'POST',
@@ -28,8 +35,7 @@ export function accountDeactivationRoutes({ accounts }: { accounts: Accounts }):
           now,
         });
         await accounts.users.deactivate(userId, { erase: body.erase });
-        // Nothing of ours was ever bound to an identity server.
-        return { id_server_unbind_result: 'success' };
+        return { id_server_unbind_result: await identity.bindings.unbindAll(userId) };
       },
     }),
   ];

@@ -4,7 +4,7 @@ import { type Accounts, CONFIRM_PATH, mediumNotSupported } from '../accounts/ind
 import type { Config } from '../config/index.ts';
 import { confirmPage, type LinkPurpose, languageOf, outcomePage } from '../email/index.ts';
 import { type Route, reply, route } from '../http/route.ts';
-import { MatrixError } from '../protocol/errors.ts';
+import type { Identity } from '../identity/index.ts';
 import { authSchema } from './auth-data.ts';
 import { v3 } from './paths.ts';
 
@@ -24,7 +24,7 @@ const phoneRequest = z.object({
   send_attempt: z.int(),
 });
 const credentials = z.object({ sid: z.string(), client_secret: z.string() });
-const threePid = z.object({ medium: z.string(), address: z.string() });
+const threePid = z.object({ medium: z.string(), address: z.string(), id_server: z.string().optional() });
 
 /** Where tokens are asked for: the path's beginning, the operation, what the address is for, and whether one is logged in. */
 const REQUESTS = [
@@ -34,8 +34,12 @@ const REQUESTS = [
 ] as const satisfies readonly (readonly [string, string, LinkPurpose])[];
 
 /** E-mail addresses of accounts. */
-export function administrativeContactRoutes(parts: { readonly accounts: Accounts; readonly config: Config }): Route[] {
-  const { accounts, config } = parts;
+export function administrativeContactRoutes(parts: {
+  readonly accounts: Accounts;
+  readonly config: Config;
+  readonly identity: Identity;
+}): Route[] {
+  const { accounts, config, identity } = parts;
   const { threePids } = accounts;
   return [
     route({
@@ -87,8 +91,11 @@ export function administrativeContactRoutes(parts: { readonly accounts: Accounts
       spec: 'client-server-api/#post_matrixclientv3account3pidbind',
       auth: 'user',
       body: credentials.extend({ id_server: z.string(), id_access_token: z.string() }),
-      handle: () => {
-        throw new MatrixError('M_SERVER_NOT_TRUSTED', 'This server works with no identity server');
+      rateLimit: 'generic',
+      handle: async ({ requester: { userId }, body }) => {
+        const access = { server: identity.servers.named(body.id_server), token: body.id_access_token };
+        await identity.bindings.bind(userId, access, { sid: body.sid, clientSecret: body.client_secret });
+        return {};
       },
     }),
     ...(['delete', 'unbind'] as const).map((verb) =>
@@ -99,9 +106,18 @@ export function administrativeContactRoutes(parts: { readonly accounts: Accounts
         spec: `client-server-api/#post_matrixclientv3account3pid${verb}`,
         auth: 'user',
         body: threePid,
-        handle: async ({ requester: { userId }, body: { medium, address } }) => {
-          if (verb === 'delete') await threePids.delete(userId, medium, address);
-          return { id_server_unbind_result: 'no-support' };
+        rateLimit: 'generic',
+        handle: async ({ requester: { userId }, body: { medium, address, id_server: name } }) => {
+          const unbind = async () => {
+            const server = name === undefined ? undefined : identity.servers.named(name);
+            return identity.bindings.unbind(userId, { medium, address }, server);
+          };
+          if (verb === 'unbind') {
+            return { id_server_unbind_result: await unbind() };
+          }
+          await threePids.delete(userId, medium, address);
+          // It is deleted here, whatever the identity server says.
+          return { id_server_unbind_result: await unbind().catch(() => 'no-support') };
         },
       }),
     ),

@@ -2,9 +2,13 @@
 import { z } from 'zod';
 import { type Route, route } from '../http/route.ts';
 import { jsonObjectSchema, userIdSchema } from '../http/schema.ts';
-import { MatrixError } from '../protocol/errors.ts';
+import type { Identity } from '../identity/index.ts';
 import type { Rooms } from '../rooms/index.ts';
 import { v3 } from './paths.ts';
+import { thirdPartyWish, toAddressInvite } from './third-party-wish.ts';
+
+/** Each is a request to an identity server. */
+const INVITES_MAX = 20;
 
 const initialState = z.object({
   type: z.string(),
@@ -18,7 +22,7 @@ const body = z.object({
   name: z.string().optional(),
   topic: z.string().optional(),
   invite: z.array(userIdSchema).optional(),
-  invite_3pid: z.array(z.unknown()).optional(),
+  invite_3pid: z.array(thirdPartyWish).max(INVITES_MAX).optional(),
   room_version: z.string().optional(),
   creation_content: jsonObjectSchema.optional(),
   initial_state: z.array(initialState).optional(),
@@ -28,7 +32,13 @@ const body = z.object({
 });
 
 /** Creating rooms. */
-export function createRoomRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
+export function createRoomRoutes({
+  rooms,
+  identity: { thirdParties },
+}: {
+  readonly rooms: Rooms;
+  readonly identity: Identity;
+}): Route[] {
   return [
     route({
       method: 'POST',
@@ -39,7 +49,9 @@ export function createRoomRoutes({ rooms }: { readonly rooms: Rooms }): Route[] 
       rateLimit: 'room_creation',
       body,
       handle: async ({ requester, body: options }) => {
-        if ((options.invite_3pid?.length ?? 0) > 0) throw noThirdParties();
+        const isDirect = options.is_direct;
+        const wishes = (options.invite_3pid ?? []).map((wish) => ({ ...toAddressInvite(wish), isDirect }));
+        for (const wish of wishes) thirdParties.check(wish);
         const roomId = await rooms.create(requester.userId, {
           visibility: options.visibility,
           aliasLocalpart: options.room_alias_name,
@@ -54,16 +66,13 @@ export function createRoomRoutes({ rooms }: { readonly rooms: Rooms }): Route[] 
             content,
           })),
           preset: options.preset,
-          isDirect: options.is_direct,
+          isDirect,
           powerLevels: options.power_level_content_override,
         });
+        // The room is there, whatever the identity server says: who couldn't be invited can be invited later.
+        await Promise.allSettled(wishes.map((wish) => thirdParties.invite(roomId, requester.userId, wish)));
         return { room_id: roomId };
       },
     }),
   ];
-}
-
-/** Invites to e-mail addresses and phone numbers take an identity server, which we don't talk to. */
-export function noThirdParties(): MatrixError {
-  return new MatrixError('M_THREEPID_DENIED', 'This server does not send invites to e-mail addresses or phone numbers');
 }

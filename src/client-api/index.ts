@@ -6,6 +6,7 @@ import type { GatewayClient, Pushers } from '../delivery/index.ts';
 import type { Devices } from '../devices/index.ts';
 import type { Federation } from '../federation/index.ts';
 import type { Route } from '../http/index.ts';
+import type { Identity } from '../identity/index.ts';
 import type { Media } from '../media/index.ts';
 import type { Reports } from '../moderation/index.ts';
 import type { Presence } from '../presence/index.ts';
@@ -96,6 +97,7 @@ export interface ClientApiParts {
   readonly config: Config;
   readonly devices: Devices;
   readonly federation: Federation | undefined;
+  readonly identity: Identity;
   readonly media: Media;
   readonly rooms: Rooms;
   readonly receipts: Receipts;
@@ -118,7 +120,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...banningRoutes({ rooms }),
     ...capabilitiesRoutes(parts),
     ...contentRepoRoutes(parts),
-    ...createRoomRoutes({ rooms }),
+    ...createRoomRoutes(parts),
     ...crossSigningRoutes(parts),
     ...dehydratedDevicesRoutes(parts),
     ...delayedEventsRoutes(parts),
@@ -126,8 +128,8 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...directoryRoutes({ rooms }),
     ...eventContextRoutes({ reads }),
     ...filterRoutes(parts),
-    ...invitingRoutes({ rooms }),
-    ...joiningRoutes({ rooms }),
+    ...invitingRoutes(parts),
+    ...joiningRoutes(parts),
     ...kickingRoutes({ rooms }),
     ...keyBackupRoutes(parts),
     ...keysRoutes(parts),

@@ -2,21 +2,27 @@
 import { z } from 'zod';
 import { type Route, route } from '../http/route.ts';
 import { roomIdSchema, userIdSchema } from '../http/schema.ts';
+import type { Identity } from '../identity/index.ts';
 import { missingParam } from '../protocol/errors.ts';
 import type { Rooms } from '../rooms/index.ts';
-import { noThirdParties } from './create_room.ts';
 import { v3 } from './paths.ts';
+import { thirdPartyWish, toAddressInvite } from './third-party-wish.ts';
 
 const body = z.object({
   user_id: userIdSchema.optional(),
   reason: z.string().optional(),
   // An invite of a third party, which shares the path.
-  medium: z.string().optional(),
-  address: z.string().optional(),
+  ...thirdPartyWish.partial().shape,
 });
 
 /** Inviting users. */
-export function invitingRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
+export function invitingRoutes({
+  rooms,
+  identity: { thirdParties },
+}: {
+  readonly rooms: Rooms;
+  readonly identity: Identity;
+}): Route[] {
   return [
     route({
       method: 'POST',
@@ -27,10 +33,15 @@ export function invitingRoutes({ rooms }: { readonly rooms: Rooms }): Route[] {
       rateLimit: 'invite',
       params: z.object({ roomId: roomIdSchema }),
       body,
-      handle: async ({ requester, params: { roomId }, body: { user_id: target, reason, medium, address } }) => {
-        if (target === undefined && medium !== undefined && address !== undefined) throw noThirdParties();
-        if (target === undefined) throw missingParam('Missing key: user_id');
-        await rooms.invite({ roomId, sender: requester.userId, target, reason });
+      handle: async ({ requester: { userId: sender }, params: { roomId }, body }) => {
+        const { user_id: target, reason, medium, address } = body;
+        if (target !== undefined) {
+          await rooms.invite({ roomId, sender, target, reason });
+        } else if (medium !== undefined && address !== undefined) {
+          await thirdParties.invite(roomId, sender, { ...toAddressInvite({ ...body, medium, address }), reason });
+        } else {
+          throw missingParam('Missing key: user_id');
+        }
         return {};
       },
     }),

@@ -7,6 +7,7 @@ import { emailSection } from './email.ts';
 import { encryptionSection } from './encryption.ts';
 import { federationSection } from './federation.ts';
 import { httpSection } from './http.ts';
+import { identitySection } from './identity.ts';
 import { listenersSection } from './listeners.ts';
 import { loggingSection } from './logging.ts';
 import { loginSection } from './login.ts';
@@ -40,6 +41,7 @@ export const configSchema = z.strictObject({
   calls: callsSection,
   delayed_events: delayedEventsSection,
   email: emailSection,
+  identity: identitySection,
   federation: federationSection,
   rate_limits: rateLimitsSection,
   well_known: wellKnownSection,

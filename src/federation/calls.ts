@@ -121,6 +121,12 @@ export class FederationCalls {
     return this.#object(server, answer, 'event');
   }
 
+  /** Asks the server of who invited somebody by e-mail for the invite of one of our users, who proves to be that somebody. */
+  async exchangeThirdPartyInvite(server: ServerName, roomId: RoomId, invite: JsonObject): Promise<void> {
+    const path = `${V1}/exchange_third_party_invite/${e(roomId)}`;
+    await this.client.request({ destination: server, method: 'PUT', path, content: invite });
+  }
+
   /** Sends a transaction; resolves with what was said of each event. */
   async sendTransaction(
     server: ServerName,

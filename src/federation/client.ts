@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type SigningKey, signatureOf, signJson } from '../protocol/crypto/index.ts';
+import type { SigningKey } from '../protocol/crypto/index.ts';
 import type { ServerName } from '../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../protocol/json/index.ts';
 import type { Backoff } from './backoff.ts';
@@ -7,7 +7,7 @@ import type { Connections, IncomingAnswer } from './connections.ts';
 import type { Discovery } from './discovery.ts';
 import { RefusedError, UnreachableError } from './errors.ts';
 import type { ServerPolicy } from './policy.ts';
-import { formatXMatrix } from './x-matrix.ts';
+import { signedAuthorization } from './x-matrix.ts';
 
 export interface FederationClientDeps {
   readonly serverName: ServerName;
@@ -112,13 +112,7 @@ export class FederationClient {
 
   #authorization({ destination, method, path, content }: FederationRequest): string {
     const { serverName, signingKey } = this.#deps;
-    const signed = signJson(
-      { method, uri: path, origin: serverName, destination, ...(content === undefined ? {} : { content }) },
-      serverName,
-      signingKey,
-    );
-    const signature = signatureOf(signed, serverName, signingKey.keyId) ?? '';
-    return formatXMatrix(serverName, destination, signingKey.keyId, signature);
+    return signedAuthorization(serverName, signingKey, { destination, method, path, content });
   }
 }
 

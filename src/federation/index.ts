@@ -1,4 +1,5 @@
 /** Federation: the way to other servers and back. What the servers say to each other is in rooms, delivery and server-api. */
+export { isPublicAddress, lookupPublic } from './address-policy.ts';
 export type { Backoff } from './backoff.ts';
 export type { FederationCalls, JoinedRoom, MembershipTemplate, StateIds } from './calls.ts';
 export { RefusedError, toClientError, UnreachableError } from './errors.ts';
@@ -7,3 +8,4 @@ export { Federation, type FederationDeps } from './federation.ts';
 export type { RemoteLookups } from './lookups.ts';
 export type { ServerPolicy } from './policy.ts';
 export { federationMigrations } from './tables.ts';
+export { type SignedRequestParts, signedAuthorization } from './x-matrix.ts';

@@ -2,7 +2,9 @@
  * The `Authorization` header of federation requests.
  * Spec: server-server-api/#request-authentication
  */
+import { type SigningKey, signatureOf, signJson } from '../protocol/crypto/index.ts';
 import { type KeyId, parseKeyId, parseServerName, type ServerName } from '../protocol/ids/index.ts';
+import type { JsonObject } from '../protocol/json/index.ts';
 
 /** What the header says. */
 export interface XMatrix {
@@ -16,6 +18,26 @@ export interface XMatrix {
 /** Writes the header, as old servers understand it too. */
 export function formatXMatrix(origin: ServerName, destination: ServerName, keyId: KeyId, signature: string): string {
   return `X-Matrix origin="${origin}",destination="${destination}",key="${keyId}",sig="${signature}"`;
+}
+
+/** A request as its signature covers it. */
+export interface SignedRequestParts {
+  readonly destination: ServerName;
+  readonly method: 'GET' | 'PUT' | 'POST';
+  /** Percent-encoded, with the query. */
+  readonly path: string;
+  readonly content?: JsonObject | undefined;
+}
+
+/** The header of a request of ours. */
+export function signedAuthorization(
+  origin: ServerName,
+  key: SigningKey,
+  { destination, method, path, content }: SignedRequestParts,
+): string {
+  const request = { method, uri: path, origin, destination, ...(content === undefined ? {} : { content }) };
+  const signature = signatureOf(signJson(request, origin, key), origin, key.keyId) ?? '';
+  return formatXMatrix(origin, destination, key.keyId, signature);
 }
 
 const SCHEME = /^x-matrix +/i;

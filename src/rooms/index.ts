@@ -36,6 +36,7 @@ export {
   listRooms,
   listRoomsOfUser,
   type Membership,
+  type RoomDigest,
   type RoomMembershipRow,
   type RoomRange,
   roomsMigrations,
@@ -52,8 +53,11 @@ export type {
   CreateRoomOptions,
   GuestSource,
   InvitePolicy,
+  KeyCheck,
   OwnPushRules,
   PersonalRoomSettings,
   PushRuleSource,
   RoomPreset,
+  SignerKey,
 } from './write/index.ts';
+export { parseSignedThirdParty } from './write/index.ts';

@@ -32,6 +32,7 @@ import {
   RoomWriter,
   type SendRequest,
   type SetStateRequest,
+  ThirdPartyInvites,
   Transactions,
   type TypingEnd,
   type UpgradeRequest,
@@ -72,6 +73,8 @@ export class Rooms {
   readonly reads: RoomReads;
   /** Aliases and the published directory. */
   readonly aliases: Aliases;
+  /** Invites by e-mail. */
+  readonly thirdPartyInvites: ThirdPartyInvites;
   /** The rooms as other servers take part in them; undefined where this server doesn't federate. */
   readonly federated: FederatedRooms | undefined;
   readonly #hotRooms: HotRooms;
@@ -129,6 +132,7 @@ export class Rooms {
     };
     this.aliases = new Aliases(write);
     this.#memberships = new Memberships(write);
+    this.thirdPartyInvites = new ThirdPartyInvites(write, this.#memberships);
     this.#messages = new Messages(write, this.#memberships);
     this.#creation = new RoomCreation(write, this.#memberships, this.aliases, {
       defaultVersion: deps.defaultVersion,

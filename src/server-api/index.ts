@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Devices } from '../devices/index.ts';
 import type { Federation } from '../federation/index.ts';
 import type { Route } from '../http/index.ts';
+import type { Identity } from '../identity/index.ts';
 import type { Rooms } from '../rooms/index.ts';
 import type { Streams } from '../streams/index.ts';
 import { eventsRoutes } from './events.ts';
@@ -14,6 +15,7 @@ import { knocksRoutes } from './knocks.ts';
 import { leavingRoutes } from './leaving.ts';
 import { publicRoomsRoutes } from './public_rooms.ts';
 import { queryRoutes } from './query.ts';
+import { thirdPartyInviteRoutes } from './third_party_invite.ts';
 import type { TransactionReceiver } from './transaction-receiver.ts';
 import { transactionsRoutes } from './transactions.ts';
 import { userDevicesRoutes } from './user_devices.ts';
@@ -26,6 +28,7 @@ export interface ServerApiParts {
   readonly federation: Federation;
   readonly rooms: Rooms;
   readonly accounts: Accounts;
+  readonly identity: Identity;
   readonly devices: Devices;
   readonly streams: Streams;
   readonly transactions: TransactionReceiver;
@@ -37,6 +40,7 @@ export function serverApiRoutes({
   federation,
   rooms,
   accounts,
+  identity,
   devices,
   streams,
   transactions,
@@ -53,6 +57,7 @@ export function serverApiRoutes({
     ...leavingRoutes({ federated }),
     ...publicRoomsRoutes({ reads: rooms.reads }),
     ...queryRoutes({ rooms, accounts }),
+    ...thirdPartyInviteRoutes({ identity, isLocal: accounts.isLocal.bind(accounts) }),
     ...transactionsRoutes({ transactions }),
     ...userDevicesRoutes({ devices, streams, serverName: accounts.serverName }),
     ...versionRoutes(),

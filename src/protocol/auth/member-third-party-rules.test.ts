@@ -4,7 +4,9 @@ import { RoomBuilder, TEST_SIGNING_KEY, testUser } from '../../testing/room-buil
 import { generateSigningKey, signJson } from '../crypto/index.ts';
 import { parseServerName } from '../ids/index.ts';
 import type { JsonObject } from '../json/index.ts';
+import { ROOM_VERSIONS } from '../room-versions/index.ts';
 import { checkAuth } from './check.ts';
+import { selectAuthEvents } from './selection.ts';
 
 const IDENTITY_SERVER = parseServerName('identity.example.org');
 const OTHER_KEY = generateSigningKey('other', new Uint8Array(32).fill(9));
@@ -37,6 +39,19 @@ describe('redeeming a third-party invite', () => {
     assert.equal(refusalOf(room({ public_keys: keys }), { signed: good }), undefined);
     assert.equal(refusalOf(room({ public_key: OTHER_KEY.publicKey, public_keys: keys }), { signed: good }), undefined);
   });
+
+  for (const { id } of ROOM_VERSIONS) {
+    it(`takes a good signature and no other in room version ${id}`, () => {
+      const builder = RoomBuilder.createPublic({ version: id });
+      builder.setState('alice', 'm.room.third_party_invite', { public_key: publicKey }, 'token');
+      assert.equal(refusalOf(builder, { signed: good }), undefined);
+      const forged = signed({ mxid: testUser('bob'), token: 'token' }, OTHER_KEY);
+      assert.match(refusalOf(builder, { signed: forged }) ?? '', /no valid signature$/);
+      const invite = builder.fork().member('alice', 'bob', 'invite', { third_party_invite: { signed: good } });
+      const authTypes = selectAuthEvents(invite, invite.rules).map(([type, key]) => `${type} ${key}`);
+      assert.ok(authTypes.includes('m.room.third_party_invite token'));
+    });
+  }
 
   it('allows it although the sender has left', () => {
     const builder = room({ public_key: publicKey });

@@ -76,19 +76,29 @@ function isOfSameSender(subject: Subject): Outcome {
 }
 
 function isValidlySigned(subject: Subject): Outcome {
-  const text = trySignedText(signedOf(subject));
   const invite = thirdPartyInviteOf(subject);
-  if (text === undefined || invite === undefined) return 'next';
-  const publicKeys = publicKeysOf(invite);
+  if (invite === undefined) return 'next';
+  return thirdPartySigners(signedOf(subject), invite.content).next().done === true ? 'next' : 'allow';
+}
+
+/**
+ * The public keys of an `m.room.third_party_invite` by which an object was signed, found one after the other, since each
+ * costs a verification. Spec: client-server-api/#mroomthird_party_invite
+ */
+export function* thirdPartySigners(signed: JsonObject, inviteContent: JsonObject): Generator<string> {
+  const text = trySignedText(signed);
+  if (text === undefined) return;
+  const signatures = ed25519SignaturesOf(signed);
   let verifications = 0;
-  for (const signature of ed25519SignaturesOf(signedOf(subject))) {
-    for (const publicKey of publicKeys) {
+  for (const publicKey of publicKeysOf(inviteContent)) {
+    for (const signature of signatures) {
       verifications += 1;
-      if (verifications > VERIFICATIONS_MAX) return 'next';
-      if (verifySignature(text, signature, publicKey)) return 'allow';
+      if (verifications > VERIFICATIONS_MAX) return;
+      if (!verifySignature(text, signature, publicKey)) continue;
+      yield publicKey;
+      break;
     }
   }
-  return 'next';
 }
 
 function trySignedText(signed: JsonObject): string | undefined {
@@ -111,12 +121,11 @@ function ed25519SignaturesOf(signed: JsonObject): Set<string> {
   return found;
 }
 
-/** Spec: client-server-api/#mroomthird_party_invite */
-function publicKeysOf(invite: Event): Set<string> {
+function publicKeysOf(content: JsonObject): Set<string> {
   const found = new Set<string>();
-  const single = readString(invite.content, 'public_key');
+  const single = readString(content, 'public_key');
   if (single !== undefined) found.add(single);
-  for (const entry of readArray(invite.content, 'public_keys') ?? []) {
+  for (const entry of readArray(content, 'public_keys') ?? []) {
     const key = isJsonObject(entry) ? readString(entry, 'public_key') : undefined;
     if (key !== undefined) found.add(key);
   }

@@ -58,7 +58,8 @@ export class Invites {
     const server = serverNameOf(target);
     let shown: readonly Event[] = [];
     const event = await writer.draft(roomId, (room) => {
-      assertJoined(room, sender);
+      // Who invited somebody by e-mail may have left since.
+      if (content.third_party_invite === undefined) assertJoined(room, sender);
       shown = shownState(room, sender);
       return { type: 'm.room.member', sender, stateKey: target, content };
     });
@@ -77,10 +78,19 @@ export class Invites {
     if (signed === undefined || signed.eventId !== event.eventId) {
       throw new MatrixError('M_UNKNOWN', `${server} answered with another event`, { status: 502 });
     }
-    await this.#receiver.receiveOne(signed, { origin: this.#deps.serverName, relay: false });
-    if (!(await this.#receiver.isAccepted(signed.eventId)))
-      throw forbidden('The room changed: the invite is no longer allowed');
+    await this.#put(signed, false);
     return signed.eventId;
+  }
+
+  /** Puts a third-party invite of one of our users, in another server's user's name, into its room and sends it on. */
+  async put(event: Event): Promise<void> {
+    await this.#put(event, true);
+  }
+
+  async #put(event: Event, relay: boolean): Promise<void> {
+    await this.#receiver.receiveOne(event, { origin: this.#deps.serverName, relay });
+    if (!(await this.#receiver.isAccepted(event.eventId)))
+      throw forbidden('The room changed: the invite is no longer allowed');
   }
 
   /** What of a room is shown to those who are invited or knock, in stripped form. */

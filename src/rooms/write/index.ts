@@ -14,6 +14,14 @@ export {
 export { RoomBatches, type TypingEnd } from './room-batches.ts';
 export type { RoomPreset } from './room-presets.ts';
 export { RoomWriter } from './room-writer.ts';
+export {
+  type KeyCheck,
+  parseSignedThirdParty,
+  type Redemption,
+  type SignedThirdParty,
+  type SignerKey,
+  ThirdPartyInvites,
+} from './third-party-invites.ts';
 export { Transactions } from './transactions.ts';
 export { DEFAULT_RULES_ONLY, type OwnPushRules, type PushRuleSource } from './unread.ts';
 export { RoomUpgrades, type UpgradeRequest } from './upgrade-room.ts';
