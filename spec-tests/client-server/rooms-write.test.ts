@@ -126,7 +126,7 @@ describe('writing into rooms', () => {
     assert.deepEqual(refused(await act(bob, 'invite', target)), [403, 'M_FORBIDDEN']);
     assert.deepEqual(refused(await act(alice, 'invite')), [400, 'M_MISSING_PARAM']);
     const email = { medium: 'email', address: 'a@example.org', id_server: 'example.org', id_access_token: 'x' };
-    assert.deepEqual(refused(await act(alice, 'invite', email)), [400, 'M_MISSING_PARAM']);
+    assert.deepEqual(refused(await act(alice, 'invite', email)), [400, 'M_SERVER_NOT_TRUSTED']);
     assert.equal((await act(alice, 'invite', target)).status, 200);
     assert.equal((await act(alice, 'invite', target)).status, 200);
     assert.equal((await act(bob, 'leave')).status, 200);
