@@ -5,7 +5,7 @@ export type { FederationCalls, JoinedRoom, MembershipTemplate, StateIds } from '
 export { RefusedError, toClientError, UnreachableError } from './errors.ts';
 export type { EventSignatures } from './event-signatures.ts';
 export { Federation, type FederationDeps } from './federation.ts';
-export type { RemoteLookups } from './lookups.ts';
+export type { RemoteHierarchy, RemoteLookups } from './lookups.ts';
 export type { ServerPolicy } from './policy.ts';
 export { federationMigrations } from './tables.ts';
 export { type SignedRequestParts, signedAuthorization } from './x-matrix.ts';

@@ -3,7 +3,7 @@ import type { SigningKey } from '../protocol/crypto/index.ts';
 import type { EventId, RoomAlias, RoomId, ServerName, UserId } from '../protocol/ids/index.ts';
 import type { Database } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
-import { makeReading, type Reading, RoomReads } from './read/index.ts';
+import { makeReading, type Reading, RemoteRoomPreviews, RoomReads } from './read/index.ts';
 import type { IgnoredUsers } from './read/reading.ts';
 import { FederatedRooms, type ReceiveLog, type RoomFederation } from './receive/index.ts';
 import type { RoomSnapshot } from './snapshot.ts';
@@ -94,7 +94,9 @@ export class Rooms {
     this.#database = database;
     this.#clock = clock;
     this.#serverName = serverName;
-    this.reading = makeReading({ database, clock, events: reader, stateTree, stateKeys, accounts });
+    const remotePreviews =
+      deps.federation && new RemoteRoomPreviews({ database, clock, serverName, source: deps.federation.lookups });
+    this.reading = makeReading({ database, clock, events: reader, stateTree, stateKeys, accounts, remotePreviews });
     this.#hotRooms = new HotRooms(database, stores);
     this.#transactions = new Transactions(database);
     const hotRooms = this.#hotRooms;
@@ -114,7 +116,7 @@ export class Rooms {
     const received = { ...stores, database, hub, clock, serverName, accounts, invitePolicy, hotRooms, writer, log };
     this.federated =
       federation === undefined ? undefined : new FederatedRooms({ ...received, federation }, this.reading.states);
-    this.reads = new RoomReads(this.reading, this.federated?.backfill);
+    this.reads = new RoomReads(this.reading, this.federated?.history);
     const write = {
       database,
       hotRooms,

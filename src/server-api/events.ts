@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { type Route, rawJson, route } from '../http/route.ts';
-import { eventIdSchema, queryLimit, queryStrings, roomIdSchema } from '../http/schema.ts';
+import { eventIdSchema, queryInteger, queryLimit, queryStrings, roomIdSchema } from '../http/schema.ts';
 import { type EventId, parseEventId, type ServerName } from '../protocol/ids/index.ts';
 import type { FederatedRooms } from '../rooms/index.ts';
 import { V1 } from './paths.ts';
@@ -106,6 +106,19 @@ export function eventsRoutes(deps: {
           minDepth: body.min_depth ?? 0,
         });
         return rawJson(`{"events":[${events.join(',')}]}`);
+      },
+    }),
+    route({
+      method: 'GET',
+      path: `${V1}/timestamp_to_event/{roomId}`,
+      operationId: 'getEventByTimestampFederation',
+      spec: 'server-server-api/#get_matrixfederationv1timestamp_to_eventroomid',
+      auth: 'federation',
+      params: roomParams,
+      query: z.object({ ts: queryInteger(), dir: z.enum(['b', 'f']) }),
+      handle: async ({ requester: { origin }, params: { roomId }, query }) => {
+        const { eventId, originServerTs } = await serveHistory.eventByTimestamp(origin, { roomId, ...query });
+        return { event_id: eventId, origin_server_ts: originServerTs };
       },
     }),
   ];

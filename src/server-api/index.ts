@@ -15,6 +15,7 @@ import { knocksRoutes } from './knocks.ts';
 import { leavingRoutes } from './leaving.ts';
 import { publicRoomsRoutes } from './public_rooms.ts';
 import { queryRoutes } from './query.ts';
+import { spaceHierarchyServerRoutes } from './space_hierarchy.ts';
 import { thirdPartyInviteRoutes } from './third_party_invite.ts';
 import type { TransactionReceiver } from './transaction-receiver.ts';
 import { transactionsRoutes } from './transactions.ts';
@@ -58,6 +59,7 @@ export function serverApiRoutes({
     ...publicRoomsRoutes({ reads: rooms.reads }),
     ...queryRoutes({ rooms, accounts }),
     ...thirdPartyInviteRoutes({ identity, isLocal: accounts.isLocal.bind(accounts) }),
+    ...spaceHierarchyServerRoutes({ federated }),
     ...transactionsRoutes({ transactions }),
     ...userDevicesRoutes({ devices, streams, serverName: accounts.serverName }),
     ...versionRoutes(),

@@ -3,6 +3,7 @@ export { type Standing, standingOf } from './access.ts';
 export { historyVisibilityOf, membershipOf } from './history-visibility.ts';
 export { type EventFormat, Presenter, type PresentOptions } from './present.ts';
 export { makeReading, type Reading, type ReadingDeps } from './reading.ts';
+export { RemoteRoomPreviews } from './remote-previews.ts';
 export type { RoomPreview, SpaceChild, SpaceRoom } from './room-previews.ts';
 export { RoomReads } from './room-reads.ts';
 export type { RemotePreviews } from './space-hierarchy.ts';

@@ -25,7 +25,7 @@ export interface PageRange {
 /** Which events of the range belong to the page. */
 export interface PageRules {
   readonly filter: RoomEventFilter | undefined;
-  readonly sight: RoomSight;
+  readonly sight: Pick<RoomSight, 'visible'>;
   /** Users whose messages the viewer doesn't want; their state events are shown all the same. */
   readonly ignored: ReadonlySet<UserId>;
 }

@@ -113,14 +113,16 @@ function orderOf({ content }: SpaceChild): string | undefined {
   return order !== undefined && ORDER_FORM.test(order) ? order : undefined;
 }
 
-function isKnockable({ join_rule: rule, version }: RoomRow): boolean {
+/** Whether anybody may knock. */
+export function isKnockable({ join_rule: rule, version }: RoomRow): boolean {
   const rules = roomVersionRules(version);
   return (
     (rule === 'knock' && rules?.knocking === true) || (rule === 'knock_restricted' && rules?.knockRestricted === true)
   );
 }
 
-function isRestricted({ join_rule: rule, version }: RoomRow): boolean {
+/** Whether members of other rooms may join. */
+export function isRestricted({ join_rule: rule, version }: RoomRow): boolean {
   const rules = roomVersionRules(version);
   return (
     (rule === 'restricted' && rules?.restricted === true) ||
@@ -129,7 +131,7 @@ function isRestricted({ join_rule: rule, version }: RoomRow): boolean {
 }
 
 /** The rooms that the join rule of a restricted room names. */
-async function allowedRooms(tx: ReadTx, states: StateReader, room: RoomRow): Promise<readonly RoomId[]> {
+export async function allowedRooms(tx: ReadTx, states: StateReader, room: RoomRow): Promise<readonly RoomId[]> {
   const rule = await states.event(tx, room.state_root, 'm.room.join_rules', '');
   return rule === undefined ? [] : allowedRoomsOf(rule.event.content);
 }

@@ -12,7 +12,7 @@ import { type HierarchyPage, type HierarchyRequest, spaceHierarchy } from './spa
 import { type StateEventRequest, stateEventJson, stateJson } from './state-answers.ts';
 import { type ThreadsRequest, threadsJson } from './threads.ts';
 import { NO_OLDER_HISTORY, type OlderHistory, type TimelineRequest, timelineJson } from './timeline.ts';
-import { eventByTimestamp, type TimestampRequest } from './timestamps.ts';
+import { type EventAtTime, eventByTimestamp, type TimestampRequest } from './timestamps.ts';
 import type { Viewer } from './viewer.ts';
 
 /**
@@ -56,8 +56,8 @@ export class RoomReads {
   }
 
   /** The event nearest to a time. */
-  eventByTimestamp(request: TimestampRequest): Promise<{ readonly eventId: EventId; readonly originServerTs: number }> {
-    return eventByTimestamp(this.#reading, request);
+  eventByTimestamp(request: TimestampRequest): Promise<EventAtTime> {
+    return eventByTimestamp(this.#reading, request, this.#history);
   }
 
   /** The state: a JSON array of events. */

@@ -3,6 +3,7 @@ import type { RoomId, ServerName, UserId } from '../../protocol/ids/index.ts';
 import { findRoom, type Membership } from '../store/index.ts';
 import type { Reading } from './reading.ts';
 import { mayKnowOf, membershipIn, previewOf, type RoomPreview } from './room-previews.ts';
+import { findOwnRoom } from './space-hierarchy.ts';
 
 /** What `/room_summary` asks for. */
 export interface RoomSummaryRequest {
@@ -28,7 +29,7 @@ export async function roomSummary(reading: Reading, request: RoomSummaryRequest)
   const { roomId, via, userId } = request;
   const { database, states, remotePreviews } = reading;
   const local = await database.read(async (tx) => {
-    const room = await findRoom(tx, roomId);
+    const room = await findOwnRoom(tx, reading, roomId);
     if (room === undefined) return undefined;
     if (!(await mayKnowOf(tx, states, room, userId))) throw notFound('Room not found');
     const preview = await previewOf(tx, states, room);
@@ -39,5 +40,10 @@ export async function roomSummary(reading: Reading, request: RoomSummaryRequest)
   if (local !== undefined) return local;
   const remote = await remotePreviews?.findPreview(roomId, via, userId);
   if (remote === undefined) throw notFound('Room not found');
-  return userId === undefined ? remote : { ...remote, membership: 'leave' };
+  if (userId === undefined) return remote;
+  const membership = await database.read(async (tx) => {
+    const room = await findRoom(tx, roomId);
+    return room && membershipIn(tx, room, userId);
+  });
+  return { ...remote, membership: membership ?? 'leave' };
 }

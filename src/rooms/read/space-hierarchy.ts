@@ -1,7 +1,8 @@
 import { forbidden, invalidParam } from '../../protocol/errors.ts';
 import { parseServerName, type RoomId, type ServerName, type UserId } from '../../protocol/ids/index.ts';
 import { readStrings } from '../../protocol/json/index.ts';
-import { findRoom } from '../store/index.ts';
+import type { ReadTx } from '../../storage/index.ts';
+import { findRoom, hasJoinedUserOf, type RoomRow } from '../store/index.ts';
 import type { Reading } from './reading.ts';
 import {
   childrenOf,
@@ -14,6 +15,8 @@ import {
 
 /** Asks other servers about rooms that we aren't in. Federation implements it; what it answers may be some minutes old. */
 export interface RemotePreviews {
+  /** The name of this server: of a room without any of its users others know more. */
+  readonly serverName: ServerName;
   /** The room as another server shows it to a user of ours who may know of it; undefined where nobody tells. */
   findSpaceRoom(roomId: RoomId, via: readonly ServerName[], userId: UserId): Promise<SpaceRoom | undefined>;
   /** As `findSpaceRoom`, without children, for users and for those who aren't logged in. */
@@ -86,7 +89,7 @@ async function findSpaceRoom(
 ): Promise<SpaceRoom | undefined> {
   const { database, states, remotePreviews } = reading;
   const local = await database.read(async (tx) => {
-    const room = await findRoom(tx, roomId);
+    const room = await findOwnRoom(tx, reading, roomId);
     if (room === undefined) return undefined;
     if (!(await mayKnowOf(tx, states, room, userId))) return 'hidden';
     const children = await childrenOf(tx, states, room, suggestedOnly);
@@ -96,6 +99,17 @@ async function findSpaceRoom(
   const remote = await remotePreviews?.findSpaceRoom(roomId, via, userId);
   if (remote === undefined || !suggestedOnly) return remote;
   return { ...remote, children_state: remote.children_state.filter(({ content }) => content.suggested === true) };
+}
+
+/** A room, if what we have of it is as good as what others have: one of our users is in it, or there are no others. */
+export async function findOwnRoom(
+  tx: ReadTx,
+  { remotePreviews }: Pick<Reading, 'remotePreviews'>,
+  roomId: RoomId,
+): Promise<RoomRow | undefined> {
+  const room = await findRoom(tx, roomId);
+  if (room === undefined || remotePreviews === undefined) return room;
+  return (await hasJoinedUserOf(tx, room.room_nid, remotePreviews.serverName)) ? room : undefined;
 }
 
 function placeOf({ state_key: roomId, content }: SpaceChild, depth: number): Place {

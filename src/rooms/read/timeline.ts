@@ -57,10 +57,12 @@ export async function timelineJson(
 export interface OlderHistory {
   /** Sees to it that a page back from a position has no hole. Resolves with whether one is left. */
   before(roomId: RoomId, from: number, limit: number): Promise<boolean>;
+  /** Fetches the past back to a time, if an event nearer than `nearestTs` is known elsewhere. Resolves with whether it did. */
+  reach(roomId: RoomId, ts: number, dir: 'b' | 'f', nearestTs: number | undefined): Promise<boolean>;
 }
 
 /** All there is is here. */
-export const NO_OLDER_HISTORY: OlderHistory = { before: async () => false };
+export const NO_OLDER_HISTORY: OlderHistory = { before: async () => false, reach: async () => false };
 
 /** Only for those who may read in the room. */
 async function fetchOlder(

@@ -1,10 +1,11 @@
 import { notFound } from '../../protocol/errors.ts';
 import type { EventId, RoomId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
-import type { StoredEvent } from '../store/index.ts';
+import { findRoom, type StoredEvent } from '../store/index.ts';
 import { getReadableRoom } from './access.ts';
-import { readPage } from './pages.ts';
+import { type PageRules, readPage } from './pages.ts';
 import type { Reading } from './reading.ts';
+import { NO_OLDER_HISTORY, type OlderHistory } from './timeline.ts';
 import type { Viewer } from './viewer.ts';
 import { RoomSight } from './visibility.ts';
 
@@ -18,32 +19,72 @@ export interface TimestampRequest {
   readonly dir: 'b' | 'f';
 }
 
+/** An event by its id, and its time in milliseconds since the epoch. */
+export interface EventAtTime {
+  readonly eventId: EventId;
+  readonly originServerTs: number;
+}
+
 /** How many events on each side of the place found are compared, since clocks of servers differ. */
 const NEIGHBOURS = 50;
 
 /**
  * The event nearest to a time that the viewer may see. Events lie roughly in the order of their time, so the place is found
- * by halving and the best event is chosen around it: no index by time is kept for this rare request.
+ * by halving and the best event is chosen around it: no index by time is kept for this rare request. Where it may lie in a hole
+ * of what we have, other servers are asked.
  * Spec: client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event
  * @throws M_FORBIDDEN, M_NOT_FOUND where there is none in that direction
  */
 export async function eventByTimestamp(
   reading: Reading,
   { roomId, viewer, ts, dir }: TimestampRequest,
-): Promise<{ readonly eventId: EventId; readonly originServerTs: number }> {
-  const { database, states, events } = reading;
-  return database.read(async (tx) => {
-    const { room, standing } = await getReadableRoom(tx, states, roomId, viewer.userId);
-    const sight = new RoomSight(states, viewer.userId, standing);
-    const from = await gapBeforeTime(tx, reading, room.room_nid, ts);
-    const rules = { filter: undefined, sight, ignored: new Set<never>() };
-    const page = { roomNid: room.room_nid, from, to: undefined, limit: NEIGHBOURS };
-    const before = await readPage(tx, events, { ...page, dir: 'b' }, rules);
-    const after = await readPage(tx, events, { ...page, dir: 'f' }, rules);
-    const best = nearest([...before.events.toReversed(), ...after.events], ts, dir);
+  history: OlderHistory = NO_OLDER_HISTORY,
+): Promise<EventAtTime> {
+  const { database, states } = reading;
+  const find = () =>
+    database.read(async (tx) => {
+      const { room, standing } = await getReadableRoom(tx, states, roomId, viewer.userId);
+      return nearestEvent(tx, reading, room.room_nid, {
+        ts,
+        dir,
+        sight: new RoomSight(states, viewer.userId, standing),
+      });
+    });
+  const known = await find();
+  const best = (await history.reach(roomId, ts, dir, known?.originServerTs)) ? await find() : known;
+  if (best === undefined) throw notFound('There is no event in that direction');
+  return best;
+}
+
+/** The event of a room nearest to a time, for a server in it. @throws M_NOT_FOUND where there is none in that direction */
+export async function eventByTimestampForServer(
+  reading: Pick<Reading, 'database' | 'events'>,
+  { roomId, ts, dir }: Omit<TimestampRequest, 'viewer'>,
+): Promise<EventAtTime> {
+  return reading.database.read(async (tx) => {
+    const room = await findRoom(tx, roomId);
+    const best = room && (await nearestEvent(tx, reading, room.room_nid, { ts, dir, sight: SEES_ALL }));
     if (best === undefined) throw notFound('There is no event in that direction');
-    return { eventId: best.event.eventId, originServerTs: best.event.originServerTs };
+    return best;
   });
+}
+
+/** Ids and times are no secret among the servers of a room. */
+const SEES_ALL: PageRules['sight'] = { visible: async (_tx, events) => events };
+
+async function nearestEvent(
+  tx: ReadTx,
+  reading: Pick<Reading, 'events'>,
+  roomNid: number,
+  { ts, dir, sight }: Pick<TimestampRequest, 'ts' | 'dir'> & Pick<PageRules, 'sight'>,
+): Promise<EventAtTime | undefined> {
+  const from = await gapBeforeTime(tx, reading, roomNid, ts);
+  const rules = { filter: undefined, sight, ignored: new Set<never>() };
+  const page = { roomNid, from, to: undefined, limit: NEIGHBOURS };
+  const before = await readPage(tx, reading.events, { ...page, dir: 'b' }, rules);
+  const after = await readPage(tx, reading.events, { ...page, dir: 'f' }, rules);
+  const best = nearest([...before.events.toReversed(), ...after.events], ts, dir);
+  return best && { eventId: best.event.eventId, originServerTs: best.event.originServerTs };
 }
 
 /** The nearest of some events (oldest first) in a direction; of equally near ones the first in that direction. */
@@ -61,7 +102,12 @@ function distanceTo({ event }: StoredEvent, ts: number, dir: 'b' | 'f'): number 
 }
 
 /** The position before which (about) all events are older than `ts`. */
-async function gapBeforeTime(tx: ReadTx, { events }: Reading, roomNid: number, ts: number): Promise<number> {
+async function gapBeforeTime(
+  tx: ReadTx,
+  { events }: Pick<Reading, 'events'>,
+  roomNid: number,
+  ts: number,
+): Promise<number> {
   const atOrBefore = async (from: number) => (await events.inRoom(tx, roomNid, { from, dir: 'b', limit: 1 }))[0];
   const [first] = await events.inRoom(tx, roomNid, { from: -Number.MAX_SAFE_INTEGER, dir: 'f', limit: 1 });
   const last = await atOrBefore(Number.MAX_SAFE_INTEGER);

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import type { EventSignatures, FederationCalls } from '../../federation/index.ts';
+import type { EventSignatures, FederationCalls, RemoteLookups } from '../../federation/index.ts';
 import type { RoomId, ServerName } from '../../protocol/ids/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { Database } from '../../storage/index.ts';
@@ -20,6 +20,7 @@ export interface ReceiveLog {
 export interface RoomFederation {
   readonly calls: FederationCalls;
   readonly signatures: EventSignatures;
+  readonly lookups: RemoteLookups;
 }
 
 /** What those who take events from other servers share. */

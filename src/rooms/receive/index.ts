@@ -5,12 +5,14 @@ import type { StateReader } from '../read/state-reader.ts';
 import { Backfill } from './backfill.ts';
 import type { ReceiveDeps } from './deps.ts';
 import { Invites } from './invites.ts';
+import { RemoteHistory } from './older-history.ts';
 import { OutOfBand } from './out-of-band.ts';
 import { Receiver } from './receiver.ts';
 import { RemoteMemberships } from './remote-memberships.ts';
 import { RoomQueues } from './room-queues.ts';
 import { ServeHistory } from './serve-history.ts';
 import { ServeMemberships } from './serve-memberships.ts';
+import { ServePreviews } from './serve-previews.ts';
 
 export type { Outcomes } from './arrival.ts';
 export type { ReceiveDeps, ReceiveLog, RoomFederation } from './deps.ts';
@@ -25,7 +27,9 @@ export class FederatedRooms {
   readonly invites: Invites;
   readonly serveMemberships: ServeMemberships;
   readonly serveHistory: ServeHistory;
-  readonly backfill: Backfill;
+  readonly servePreviews: ServePreviews;
+  /** The past of rooms as other servers know it. */
+  readonly history: RemoteHistory;
   readonly #deps: ReceiveDeps;
 
   constructor(deps: ReceiveDeps, states: StateReader) {
@@ -36,7 +40,8 @@ export class FederatedRooms {
     this.invites = new Invites(deps, this.receiver, outOfBand);
     this.serveMemberships = new ServeMemberships(deps, this.receiver);
     this.serveHistory = new ServeHistory(deps, states, this.serveMemberships);
-    this.backfill = new Backfill(deps, queues);
+    this.servePreviews = new ServePreviews(deps, states);
+    this.history = new RemoteHistory(deps, new Backfill(deps, queues));
     this.#deps = deps;
   }
 

@@ -5,6 +5,7 @@ import { parseUserId, serverNameOf } from '../../protocol/ids/index.ts';
 import { readString } from '../../protocol/json/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
 import type { StateReader } from '../read/state-reader.ts';
+import { type EventAtTime, eventByTimestampForServer } from '../read/timestamps.ts';
 import type { StoredEvent } from '../store/index.ts';
 import type { ReceiveDeps } from './deps.ts';
 import { impliedCreate } from './outliers.ts';
@@ -113,6 +114,15 @@ export class ServeHistory {
       const found = await this.#walkBack(tx, roomId, start, asked.limit, stop, asked.minDepth);
       return (await this.#seenBy(tx, origin, found.toReversed())).map((event) => event.json);
     });
+  }
+
+  /** The event nearest to a time. @throws MatrixError 403, 404 */
+  async eventByTimestamp(
+    origin: ServerName,
+    asked: { readonly roomId: RoomId; readonly ts: number; readonly dir: 'b' | 'f' },
+  ): Promise<EventAtTime> {
+    await this.#assertInRoom(origin, asked.roomId);
+    return eventByTimestampForServer({ database: this.#deps.database, events: this.#deps.reader }, asked);
   }
 
   async #assertInRoom(origin: ServerName, roomId: RoomId): Promise<void> {

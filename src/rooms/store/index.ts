@@ -23,6 +23,7 @@ export {
 export {
   findMembership,
   forgetMembership,
+  hasJoinedUserOf,
   listFirstMembers,
   listMemberEventNids,
   listMembers,

@@ -1,4 +1,5 @@
-import type { RoomId, UserId } from '../../protocol/ids/index.ts';
+import { sql } from 'kysely';
+import type { RoomId, ServerName, UserId } from '../../protocol/ids/index.ts';
 import { compiledOnce } from '../../storage/compiled-once.ts';
 import type { ReadTx, WriteTx } from '../../storage/types.ts';
 import type { Membership, MembershipsTable } from './tables.ts';
@@ -69,6 +70,22 @@ const membershipOf = compiledOnce<{ userId: UserId; roomNid: number }>()((db, p)
 
 const membersOf = compiledOnce<{ roomNid: number }>()((db, p) =>
   db.selectFrom('memberships').selectAll().where('room_nid', '=', p('roomNid')),
+);
+
+/** Whether a user of a server is joined to a room. */
+export async function hasJoinedUserOf(tx: ReadTx, roomNid: number, serverName: ServerName): Promise<boolean> {
+  // No part of a server name is a wildcard of LIKE: there is neither % nor _ in it.
+  return (await tx.find(joinedUserLike, { roomNid, pattern: `%:${serverName}` })) !== undefined;
+}
+
+const joinedUserLike = compiledOnce<{ roomNid: number; pattern: string }>()((db, p) =>
+  db
+    .selectFrom('memberships')
+    .select('room_nid')
+    .where('room_nid', '=', p('roomNid'))
+    .where('membership', '=', 'join')
+    .where(sql<boolean>`user_id like ${p('pattern')}`)
+    .limit(1),
 );
 
 const membersBy = compiledOnce<{ roomNid: number; membership: Membership }>()((db, p) =>
