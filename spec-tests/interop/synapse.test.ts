@@ -21,7 +21,7 @@ import {
   setState,
   stateContent,
   texts,
-} from './room-client.ts';
+} from '../../src/testing/room-client.ts';
 import { Synapse } from './synapse.ts';
 
 /** Publishes identity keys of the user's device and a one-time key, all signed as the specification asks. */

@@ -1,22 +1,23 @@
 /** Two servers talk: joining, inviting, messages, leaving. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Network, network } from '../../src/testing/network.ts';
+import { network } from '../../src/testing/network.ts';
+import * as rooms from '../../src/testing/room-client.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
 
-const WAIT_MS = 10_000;
+const { eventually, membership, send, texts } = rooms;
 
 describe('two servers', () => {
-  let net: Network;
+  let net: Awaited<ReturnType<typeof startNetwork>>;
   let alice: TestUser;
   let bob: TestUser;
   let names: readonly [string, string];
 
+  const startNetwork = () => network(2, { inProcess: true });
+
   before(async () => {
-    net = await network(2, { inProcess: true });
+    net = await startNetwork();
     const [one, two] = net.servers;
-    assert(one !== undefined && two !== undefined);
     names = [one.name, two.name];
     alice = await one.server.register('alice');
     bob = await two.server.register('bob');
@@ -24,48 +25,8 @@ describe('two servers', () => {
 
   after(() => net[Symbol.asyncDispose]());
 
-  async function createRoom(options: object = {}): Promise<string> {
-    const created = await alice.request('POST', '/_matrix/client/v3/createRoom', { preset: 'public_chat', ...options });
-    assert.equal(created.status, 200, created.bytes.toString());
-    return created.body.room_id;
-  }
-
-  async function joinAsBob(room: string): Promise<void> {
-    const target = `/_matrix/client/v3/join/${encodeURIComponent(room)}?via=${encodeURIComponent(names[0])}`;
-    const joined = await bob.request('POST', target, {});
-    assert.equal(joined.status, 200, joined.bytes.toString());
-  }
-
-  async function send(user: TestUser, roomId: string, body: string): Promise<string> {
-    const target = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/send/m.room.message/${encodeURIComponent(body)}`;
-    const sent = await user.request('PUT', target, { msgtype: 'm.text', body });
-    assert.equal(sent.status, 200, sent.bytes.toString());
-    return sent.body.event_id;
-  }
-
-  async function bodies(user: TestUser, roomId: string): Promise<readonly string[]> {
-    const page = await user.request(
-      'GET',
-      `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=100`,
-    );
-    const events: { content: { body?: string } }[] = page.body.chunk ?? [];
-    return events.flatMap((event) => event.content.body ?? []).reverse();
-  }
-
-  async function eventually<T>(look: () => Promise<T>, isRight: (value: T) => boolean): Promise<T> {
-    const until = performance.now() + WAIT_MS;
-    for (;;) {
-      const value = await look();
-      if (isRight(value)) return value;
-      if (performance.now() > until) assert.fail(`not in time: ${JSON.stringify(value)}`);
-      await sleep(30);
-    }
-  }
-
-  async function membership(viewer: TestUser, roomId: string, userId: string): Promise<string | undefined> {
-    const target = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/state/m.room.member/${encodeURIComponent(userId)}`;
-    return (await viewer.request('GET', target)).body?.membership;
-  }
+  const createRoom = (options: object = {}) => rooms.createRoom(alice, options);
+  const joinAsBob = (room: string) => rooms.join(bob, room, names[0]);
 
   for (const version of ['1', '2', '3', '5', '6', '9', '10', '11', '12']) {
     it(`lets a user join a room of version ${version} and talk in both directions`, async () => {
@@ -78,12 +39,12 @@ describe('two servers', () => {
       );
       await send(alice, roomId, 'from alice');
       await eventually(
-        () => bodies(bob, roomId),
+        () => texts(bob, roomId),
         (all) => all.includes('from alice'),
       );
       await send(bob, roomId, 'from bob');
       await eventually(
-        () => bodies(alice, roomId),
+        () => texts(alice, roomId),
         (all) => all.includes('from bob'),
       );
     });
@@ -134,9 +95,10 @@ describe('two servers', () => {
       (is) => is === 'join',
     );
     await alice.request('POST', `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/kick`, { user_id: bob.userId });
-    const rooms = async () =>
-      (await bob.request('GET', '/_matrix/client/v3/joined_rooms')).body.joined_rooms as string[];
-    await eventually(rooms, (all) => !all.includes(roomId));
+    await eventually(
+      () => rooms.joinedRooms(bob),
+      (all) => !all.includes(roomId),
+    );
   });
 
   it('fetches the history of a room as somebody pages back to it', async () => {
@@ -182,7 +144,7 @@ describe('two servers', () => {
     await Promise.all(work);
     for (const user of [alice, bob]) {
       await eventually(
-        () => bodies(user, roomId),
+        () => texts(user, roomId),
         (seen) => all.every((body) => seen.includes(body)),
       );
     }

@@ -30,6 +30,13 @@ export const federationSection = z
     ca_file: z.string().min(1).optional().meta({
       description: "A file with certificates (PEM) of further authorities that vouch for other servers' certificates.",
     }),
+    source_address: z
+      .union([z.ipv4(), z.ipv6()])
+      .optional()
+      .meta({
+        description: 'The address of this machine from which other servers are called. Without it, the system chooses.',
+        examples: ['192.0.2.10'],
+      }),
     trusted_key_servers: z.array(serverName).prefault([]).meta({
       description: 'Servers that are asked for the keys of servers which cannot be reached themselves.',
     }),

@@ -13,6 +13,8 @@ export interface ConnectionsOptions {
   readonly ca: string | undefined;
   readonly allowPrivateAddresses: boolean;
   readonly userAgent: string;
+  /** The address of ours that connections start from; the system chooses where it is left out. */
+  readonly sourceAddress?: string | undefined;
 }
 
 /** A request to a target. */
@@ -98,7 +100,7 @@ export class Connections implements AsyncDisposable {
 
   async #pool(target: Target): Promise<Pool> {
     const { hostname, port, certificateName } = target;
-    const { allowPrivateAddresses } = this.#options;
+    const { allowPrivateAddresses, sourceAddress } = this.#options;
     if (!allowPrivateAddresses && isIP(hostname) !== 0 && !isPublicAddress(hostname)) {
       throw new ForbiddenAddressError(`${hostname} is not a public address`);
     }
@@ -112,6 +114,7 @@ export class Connections implements AsyncDisposable {
       ...(ca === undefined ? {} : { ca: [...ca] }),
       ...(allowPrivateAddresses ? {} : { lookup: lookupPublic }),
       ...(isIP(certificateName) === 0 ? { servername: certificateName } : {}),
+      ...(sourceAddress === undefined ? {} : { localAddress: sourceAddress }),
       timeout: CONNECT_TIMEOUT_MS,
       allowH2: false,
       minVersion: 'TLSv1.2',

@@ -56,6 +56,7 @@ export class Federation implements AsyncDisposable {
       ca: options.ca_file === undefined ? undefined : readFileSync(options.ca_file, 'utf8'),
       allowPrivateAddresses: options.allow_private_addresses,
       userAgent,
+      sourceAddress: options.source_address,
     });
     const wellKnown = new WellKnown((url) => connections.getPlain(url), clock);
     const client = new FederationClient({

@@ -9,16 +9,18 @@ import type { HotRoom } from '../write/hot-room.ts';
 /** Refused predecessors that are looked through for the extremities that they follow. */
 const REFUSED_STEPS_MAX = 20;
 
-/** The events of PDUs; those without the form of one are left out. */
+/** The events of PDUs, each once; those without the form of one are left out. */
 export function parse(room: HotRoom, pdus: readonly JsonObject[]): readonly Event[] {
-  return pdus.flatMap((pdu) => {
+  const events = new Map<EventId, Event>();
+  for (const pdu of pdus) {
     try {
-      return parsePdu(pdu, room.rules);
+      const event = parsePdu(pdu, room.rules);
+      if (!events.has(event.eventId)) events.set(event.eventId, event);
     } catch (error) {
-      if (error instanceof BadPduError) return [];
-      throw error;
+      if (!(error instanceof BadPduError)) throw error;
     }
-  });
+  }
+  return [...events.values()];
 }
 
 /** Whether the event follows every end of the room, and nothing else. */
@@ -31,7 +33,8 @@ export function followsAll(room: HotRoom, event: Event): boolean {
 /** Whether the event names the room's current state as its auth events, no more and no less than it may. */
 export function isAuthorisedByCurrent(room: HotRoom, event: Event): boolean {
   const selected = room.authEntryIds(event);
-  return event.authEvents.length === selected.length && event.authEvents.every((id) => selected.includes(id));
+  // Every selected one is sought: an event may name another one twice.
+  return event.authEvents.length === selected.length && selected.every((id) => event.authEvents.includes(id));
 }
 
 /** Spec: "Handling redactions" of each room version: who redacts has the power to, or is of the sender's server. */

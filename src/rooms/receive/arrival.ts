@@ -17,9 +17,9 @@ export interface Arrival {
 /** Of an event that simply follows the room as it is. */
 export const NO_PLACEMENT: Placement = {
   refused: undefined,
-  outlierNid: undefined,
   stateBefore: undefined,
   stateAfter: undefined,
+  turned: undefined,
   extremitiesAfter: undefined,
   missing: [],
   redactsLater: undefined,
@@ -30,4 +30,6 @@ export interface Known {
   readonly events: ReadonlyMap<EventId, StoredEvent>;
   /** Events that are redacted by what we have already. */
   readonly redactions: ReadonlyMap<EventId, readonly number[]>;
+  /** Those that got their place since. */
+  readonly placed: Set<EventId>;
 }

@@ -1,16 +1,16 @@
 import { checkAuth } from '../../protocol/auth/index.ts';
 import type { Event } from '../../protocol/event/index.ts';
 import { type EventId, type RoomId, type ServerName, serverNameOf } from '../../protocol/ids/index.ts';
-import { fillGap, firstPositionIn, insertGap, listGapsUpTo, placeOutlier } from '../store/graph-rows.ts';
-import { insertEvent, insertRelation, StoredEvent, UNREAD } from '../store/index.ts';
+import { fillGap, firstPositionIn, insertGap, insertOrPlace, listGapsUpTo } from '../store/graph-rows.ts';
+import { insertRelation, StoredEvent, UNREAD } from '../store/index.ts';
 import { consequencesOf } from '../write/consequences.ts';
 import type { HotRoom } from '../write/hot-room.ts';
 import type { StateAt } from '../write/pending.ts';
 import { writeState } from '../write/persist.ts';
 import type { ReceiveDeps, RoomFacts } from './deps.ts';
 import { MissingEvents } from './missing-events.ts';
-import { keepOutliers, outlierRow, tryParse, verifyAll } from './outliers.ts';
-import type { RoomQueues } from './room-queues.ts';
+import { inOrder, outlierRow, tryParse, verifyAll } from './outliers.ts';
+import { RoomQueues } from './room-queues.ts';
 import { authStateFor, resolveStates, stateAfter } from './states.ts';
 
 const EVENTS_MAX = 100;
@@ -24,6 +24,8 @@ export class Backfill {
   readonly #deps: ReceiveDeps;
   readonly #queues: RoomQueues;
   readonly #missing: MissingEvents;
+  /** Those who page back in a room wait for each other; nobody else waits for the servers that they ask. */
+  readonly #turns = new RoomQueues();
   readonly #pausedUntil = new Map<RoomId, number>();
 
   constructor(deps: ReceiveDeps, queues: RoomQueues) {
@@ -40,7 +42,7 @@ export class Backfill {
     const room = await this.#deps.hotRooms.find(roomId);
     if (room === undefined || !(await this.#hasGap(room, from, limit))) return false;
     if ((this.#pausedUntil.get(roomId) ?? 0) > this.#deps.clock.now()) return true;
-    return this.#queues.run(roomId, async () => {
+    return this.#turns.run(roomId, async () => {
       const gaps = await this.#gaps(room, from);
       if (gaps.length === 0 || !(await this.#hasGap(room, from, limit))) return gaps.length > 0;
       const isFilled = await this.#fill(room, gaps);
@@ -87,14 +89,12 @@ export class Backfill {
     const known = await database.read((tx) => reader.byIds(tx, ids));
     const placed = new Set(known.filter((stored) => stored.isPlaced).map((stored) => stored.event.eventId));
     const fresh = new Map(events.filter((event) => !placed.has(event.eventId)).map((event) => [event.eventId, event]));
-    const newestFirst = [...fresh.values()].sort((a, b) => b.depth - a.depth || b.originServerTs - a.originServerTs);
+    const byDepth = [...fresh.values()].sort((a, b) => a.depth - b.depth || a.originServerTs - b.originServerTs);
+    const oldestFirst = inOrder(byDepth, (event) => event.prevEvents);
     const top = await database.read((tx) => firstPositionIn(tx, room.roomNid));
-    const outliers = new Map(known.map((stored) => [stored.event.eventId, stored.nid]));
     let count = 0;
-    for (let index = newestFirst.length - 1; index >= 0; index--) {
-      const event = newestFirst[index];
-      if (event === undefined) continue;
-      const where = { position: top - 1 - index, outlierNid: outliers.get(event.eventId), server };
+    for (const [index, event] of oldestFirst.entries()) {
+      const where = { position: top - oldestFirst.length + index, server };
       if (await this.#placeOne(room, facts, event, where)) count++;
     }
     return count;
@@ -104,7 +104,7 @@ export class Backfill {
     room: HotRoom,
     facts: RoomFacts,
     event: Event,
-    where: { readonly position: number; readonly outlierNid: number | undefined; readonly server: ServerName },
+    where: { readonly position: number; readonly server: ServerName },
   ): Promise<boolean> {
     const { database, reader } = this.#deps;
     if (!event.isCreate && !(await this.#hasAuthEvents(facts, event, where.server))) return false;
@@ -115,7 +115,7 @@ export class Backfill {
     if (missing.length > 0) {
       const claimed = await this.#missing.claimedState(facts, event, where.server);
       if (claimed === undefined) return false;
-      states = [claimed.state];
+      states = [claimed];
     }
     const before = event.isCreate
       ? { root: 0, changes: new Map() }
@@ -123,7 +123,8 @@ export class Backfill {
     const isAllowed =
       event.isCreate ||
       checkAuth(event, await database.read((tx) => authStateFor(tx, this.#deps, before, event))).allowed;
-    await this.#write(room, facts, event, { ...where, before, missing, isAllowed });
+    const place = { ...where, before, missing, isAllowed };
+    await this.#queues.run(room.roomId, () => this.#write(room, facts, event, place));
     return isAllowed;
   }
 
@@ -131,7 +132,7 @@ export class Backfill {
     const { database, reader } = this.#deps;
     const count = async () => (await database.read((tx) => reader.byIds(tx, event.authEvents))).length;
     if ((await count()) === event.authEvents.length) return true;
-    await keepOutliers(this.#deps, facts, await this.#missing.authChain(server, event));
+    await this.#missing.keepAuthChain(facts, event, server);
     return (await count()) === event.authEvents.length;
   }
 
@@ -141,7 +142,6 @@ export class Backfill {
     event: Event,
     place: {
       readonly position: number;
-      readonly outlierNid: number | undefined;
       readonly before: StateAt;
       readonly missing: readonly EventId[];
       readonly isAllowed: boolean;
@@ -153,8 +153,7 @@ export class Backfill {
       const stateBefore = await writeState(tx, this.#deps, place.before);
       const position = place.isAllowed ? place.position : null;
       const row = { ...outlierRow(facts, event, !place.isAllowed), position, state_before: stateBefore };
-      const nid = place.outlierNid ?? (await insertEvent(tx, row));
-      if (place.outlierNid !== undefined) await placeOutlier(tx, nid, row);
+      const nid = await insertOrPlace(tx, row);
       await fillGap(tx, roomNid, event.eventId);
       if (place.isAllowed) for (const missing of place.missing) await insertGap(tx, roomNid, missing, nid);
       if (place.isAllowed && relation !== undefined) {

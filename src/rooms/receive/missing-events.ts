@@ -9,7 +9,7 @@ import { EMPTY_STATE } from '../store/state-tree.ts';
 import type { Extremity } from '../write/hot-room.ts';
 import type { StateAt } from '../write/pending.ts';
 import type { ReceiveDeps, RoomFacts } from './deps.ts';
-import { keepOutliers, tryParse, verifyAll } from './outliers.ts';
+import { inOrder, keepOutliers, tryParse, verifyAll } from './outliers.ts';
 
 /** Of a gap, so many events are asked for at once, and so often. */
 const ASKED_MAX = 100;
@@ -30,9 +30,11 @@ export class MissingEvents {
     return (await this.#lacking(room, eventIds)).length === 0;
   }
 
-  /** The auth chain of an event as another server tells it, not checked yet. */
-  async authChain(server: ServerName, event: Event): Promise<readonly JsonObject[]> {
-    return (await this.#try(() => this.#deps.federation.calls.eventAuth(server, event.roomId, event.eventId))) ?? [];
+  /** Keeps the auth chain of an event as another server tells it, as far as it is good. */
+  async keepAuthChain(room: RoomFacts, event: Event, server: ServerName): Promise<void> {
+    const { calls } = this.#deps.federation;
+    const chain = await this.#try(() => calls.eventAuth(server, event.roomId, event.eventId));
+    await keepOutliers(this.#deps, room, chain ?? []);
   }
 
   /** The events between what we have and `event`, as far as the server gives them, oldest first. Their signatures are valid. */
@@ -56,15 +58,13 @@ export class MissingEvents {
       for (const one of good) found.set(one.eventId, one);
       latest = await this.#withGaps(room, found);
     }
-    return [...found.values()].sort((a, b) => a.depth - b.depth || a.originServerTs - b.originServerTs);
+    const oldestFirst = [...found.values()].sort((a, b) => a.depth - b.depth || a.originServerTs - b.originServerTs);
+    // Whoever made an event chose its depth: only the graph tells what comes first.
+    return inOrder(oldestFirst, (one) => one.prevEvents);
   }
 
   /** The state before an event as another server claims it, made of events that we checked and keep. */
-  async claimedState(
-    room: RoomFacts,
-    event: Event,
-    server: ServerName,
-  ): Promise<{ readonly state: StateAt } | undefined> {
+  async claimedState(room: RoomFacts, event: Event, server: ServerName): Promise<StateAt | undefined> {
     const { calls } = this.#deps.federation;
     const ids = await this.#try(() => calls.stateIds(server, room.roomId, event.eventId));
     if (ids === undefined || ids.pduIds.length === 0) return undefined;
@@ -80,7 +80,7 @@ export class MissingEvents {
       pdus = fetched.filter((pdu) => pdu !== undefined);
     }
     await keepOutliers(this.#deps, room, pdus);
-    return { state: await this.#stateOf(room, ids.pduIds) };
+    return this.#stateOf(room, ids.pduIds);
   }
 
   async #stateOf(room: RoomFacts, eventIds: readonly EventId[]): Promise<StateAt> {

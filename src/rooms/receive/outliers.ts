@@ -45,7 +45,11 @@ export async function keepOutliers(
     [...given.values()].filter((event) => !events.has(event.eventId)),
   );
   await loadAuthEvents(deps, room, fresh, events, rejected);
-  const kept = await judgeAll(inAuthOrder(fresh), events, rejected);
+  const kept = await judgeAll(
+    inOrder(fresh, (event) => [...event.authEvents, ...impliedCreate(event)]),
+    events,
+    rejected,
+  );
   for (let start = 0; start < kept.length; start += INSERT_EVENTS) {
     const rows = kept
       .slice(start, start + INSERT_EVENTS)
@@ -141,26 +145,27 @@ export function impliedCreate(event: Event): readonly EventId[] {
   return id === undefined ? [] : [id];
 }
 
-/** Auth events before those that name them. */
-function inAuthOrder(events: readonly Event[]): readonly Event[] {
+/** Events so that those which `behind` names come before those that name them, as far as they are among them. */
+export function inOrder(events: readonly Event[], behind: (event: Event) => readonly EventId[]): readonly Event[] {
   const byId = new Map(events.map((event) => [event.eventId, event]));
   const done = new Set<EventId>();
   const ordered: Event[] = [];
   for (const start of events) {
-    const stack: { event: Event; next: number }[] = done.has(start.eventId) ? [] : [{ event: start, next: 0 }];
-    done.add(start.eventId);
+    const stack: { event: Event; ids: readonly EventId[]; next: number }[] = [];
+    const enter = (event: Event) => {
+      done.add(event.eventId);
+      stack.push({ event, ids: behind(event), next: 0 });
+    };
+    if (!done.has(start.eventId)) enter(start);
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const ids = [...top.event.authEvents, ...impliedCreate(top.event)];
-      const id = ids[top.next++];
+      const id = top.ids[top.next++];
       if (id === undefined) {
         ordered.push(top.event);
         stack.pop();
         continue;
       }
-      const auth = byId.get(id);
-      if (auth === undefined || done.has(id)) continue;
-      done.add(id);
-      stack.push({ event: auth, next: 0 });
+      const before = byId.get(id);
+      if (before !== undefined && !done.has(id)) enter(before);
     }
   }
   return ordered;

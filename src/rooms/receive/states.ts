@@ -106,13 +106,14 @@ export async function authStateFor(tx: ReadTx, deps: StateDeps, state: StateAt, 
 
 /**
  * The state that several states of a room make together. States that are alike cost a walk where their trees differ; only a
- * real conflict reads a whole state.
+ * real conflict reads a whole state. `arriving`: an accepted event that may be in them and isn't stored yet; its nid is 0.
  */
 export async function resolveStates(
   tx: ReadTx,
   deps: StateDeps,
   room: HotRoom,
   states: readonly StateAt[],
+  arriving?: Event,
 ): Promise<StateAt> {
   const [base, ...others] = states;
   if (base === undefined) throw new Error('there is a state to resolve');
@@ -124,8 +125,8 @@ export async function resolveStates(
   if (different.length === 0) return base;
   const whole = await wholeState(tx, deps, room, base);
   const maps: StateMap<EventId>[] = [whole, ...different.map((changes) => withChanges(whole, changes))];
-  const resolved = await resolve(tx, deps, room, maps);
-  return { root: base.root, changes: await changesTo(tx, deps, base, whole, resolved) };
+  const resolved = await resolve(tx, deps, room, maps, arriving);
+  return { root: base.root, changes: await changesTo(tx, deps, base, whole, resolved, arriving) };
 }
 
 /** A whole state by ids. That of the room as it is now comes from memory. */
@@ -169,10 +170,11 @@ async function resolve(
   deps: StateDeps,
   room: HotRoom,
   maps: readonly StateMap<EventId>[],
+  arriving: Event | undefined,
 ): Promise<StateMap<EventId>> {
   const loaded = new Map<EventId, StoredEvent | undefined>();
   const inputs: ResolutionInputs = {
-    event: (id) => loaded.get(id)?.event,
+    event: (id) => (id === arriving?.eventId ? arriving : loaded.get(id)?.event),
     isRejected: (id) => loaded.get(id)?.isRejected ?? false,
   };
   for (let round = 0; round < LOADS_MAX; round++) {
@@ -191,6 +193,7 @@ async function changesTo(
   base: StateAt,
   from: ReadonlyMap<StateKey, EventId>,
   to: StateMap<EventId>,
+  arriving: Event | undefined,
 ): Promise<Changes> {
   const changes: Changes = new Map(base.changes);
   const wanted = new Map<StateKey, EventId>();
@@ -199,7 +202,7 @@ async function changesTo(
   const stored = await deps.reader.byIds(tx, [...wanted.values()]);
   const nids = new Map(stored.map((one) => [one.event.eventId, one.nid]));
   for (const [key, eventId] of wanted) {
-    const nid = nids.get(eventId);
+    const nid = nids.get(eventId) ?? (eventId === arriving?.eventId ? 0 : undefined);
     if (nid !== undefined) changes.set(key, { eventId, nid });
   }
   return changes;

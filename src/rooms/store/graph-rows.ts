@@ -4,6 +4,7 @@ import { compiledOnce } from '../../storage/compiled-once.ts';
 import { bulkInsert, type Migrations } from '../../storage/index.ts';
 import { clustered } from '../../storage/schema.ts';
 import type { ReadTx, WriteTx } from '../../storage/types.ts';
+import { insertEvent } from './event-rows.ts';
 import type { EventsTable } from './tables.ts';
 
 /** A predecessor of an event that we don't have. */
@@ -54,6 +55,17 @@ type NewEventRow = Omit<EventsTable, 'nid'>;
 /** Gives an outlier its place: all that is known of it by now. */
 export async function placeOutlier(tx: WriteTx, nid: number, row: NewEventRow): Promise<void> {
   await tx.db.updateTable('events').set(row).where('nid', '=', nid).execute();
+}
+
+/** Gives an event its place, be it new or an outlier; returns its nid. @throws Error where it has one already */
+export async function insertOrPlace(tx: WriteTx, row: NewEventRow): Promise<number> {
+  const known = await tx.find(placeOf, { eventId: row.event_id });
+  if (known === undefined) return insertEvent(tx, row);
+  if (known.room_nid !== row.room_nid || known.position !== null || known.state_before !== 0) {
+    throw new Error(`${row.event_id} has its place already`);
+  }
+  await placeOutlier(tx, known.nid, row);
+  return known.nid;
 }
 
 /** Notes that a predecessor of an event is missing. */
@@ -118,6 +130,10 @@ export async function redactionsOf(tx: ReadTx, eventIds: readonly EventId[]) {
 
 const deleteGap = compiledOnce<{ roomNid: number; eventId: EventId }>()((db, p) =>
   db.deleteFrom('event_gaps').where('room_nid', '=', p('roomNid')).where('missing_event_id', '=', p('eventId')),
+);
+
+const placeOf = compiledOnce<{ eventId: EventId }>()((db, p) =>
+  db.selectFrom('events').select(['nid', 'room_nid', 'position', 'state_before']).where('event_id', '=', p('eventId')),
 );
 
 const nidsByIds = compiledOnce<{ eventIds: readonly EventId[] }>()((db, p) =>

@@ -21,6 +21,7 @@ export {
   redactMembership,
 } from './event-rows.ts';
 export {
+  deleteMembership,
   findMembership,
   forgetMembership,
   hasJoinedUserOf,

@@ -54,6 +54,11 @@ export async function putMembership(tx: WriteTx, row: MembershipRow): Promise<vo
   await tx.run(upsertMembership, row);
 }
 
+/** Takes a membership away, as if it had never been. */
+export async function deleteMembership(tx: WriteTx, userId: UserId, roomNid: number): Promise<void> {
+  await tx.db.deleteFrom('memberships').where('user_id', '=', userId).where('room_nid', '=', roomNid).execute();
+}
+
 /** Marks a room as forgotten by a user. */
 export async function forgetMembership(tx: WriteTx, userId: UserId, roomNid: number): Promise<void> {
   await tx.db

@@ -1,10 +1,11 @@
 import { type Event, redactEvent, relationOf } from '../../protocol/event/index.ts';
-import { parseUserId } from '../../protocol/ids/index.ts';
+import { parseUserId, type UserId } from '../../protocol/ids/index.ts';
 import { readString } from '../../protocol/json/index.ts';
+import { splitStateKey } from '../../protocol/state/index.ts';
 import type { Membership, StoredEvent } from '../store/index.ts';
-import { digestAfter } from './digest.ts';
+import { digestAfter, digestWithout } from './digest.ts';
 import type { HotRoom, RoomFigures, StateEntry } from './hot-room.ts';
-import type { AppliedRedaction, Consequences, MemberChange } from './pending.ts';
+import type { AppliedRedaction, Consequences, MemberChange, TurnedEntry, TurnedState } from './pending.ts';
 
 const MEMBERSHIPS: ReadonlySet<string> = new Set(['join', 'invite', 'knock', 'leave', 'ban'] satisfies Membership[]);
 
@@ -18,18 +19,47 @@ export function consequencesOf(room: HotRoom, event: Event, redacts: StoredEvent
   };
 }
 
-/** The figures of a room after an event with these consequences. */
-export function figuresAfter(room: HotRoom, event: Event, { member, redaction, entry }: Consequences): RoomFigures {
+/** As `consequencesOf`, where the resolution of a fork decides what becomes current. */
+export function consequencesAt(
+  room: HotRoom,
+  event: Event,
+  redacts: StoredEvent | undefined,
+  turned: TurnedState | undefined,
+): Consequences {
+  const all = consequencesOf(room, event, redacts);
+  return turned === undefined || turned.keepsOwn ? all : { ...all, entry: undefined, member: undefined };
+}
+
+/** What makes a state event of another branch current. */
+export function turnedEntryOf(event: Event, nid: number): TurnedEntry {
+  const { type, stateKey = '', eventId } = event;
+  return { entry: { type, stateKey, eventId, nid, event }, member: memberChangeOf(event) };
+}
+
+/** The figures of a room after an event with these consequences, and what the resolution of a fork has turned. */
+export function figuresAfter(
+  room: HotRoom,
+  event: Event,
+  { member, redaction, entry }: Consequences,
+  turned?: TurnedState,
+): RoomFigures {
   const { figures } = room;
-  if (entry === undefined && redaction?.entry === undefined) return figures;
+  if (entry === undefined && redaction?.entry === undefined && turned === undefined) return figures;
   let { digest, joinedCount, invitedCount } = figures;
+  const count = (userId: UserId, now: Membership | undefined) => {
+    const before = room.membership(userId);
+    joinedCount += Number(now === 'join') - Number(before === 'join');
+    invitedCount += Number(now === 'invite') - Number(before === 'invite');
+  };
+  for (const key of turned?.removed ?? []) digest = digestWithout(digest, ...splitStateKey(key));
+  for (const userId of turned?.forgottenMembers ?? []) count(userId, undefined);
+  for (const one of turned?.entries ?? []) {
+    digest = digestAfter(digest, one.entry.event);
+    if (one.member !== undefined) count(one.member.userId, one.member.membership);
+  }
   if (entry !== undefined) digest = digestAfter(digest, event);
   if (redaction?.entry !== undefined) digest = digestAfter(digest, redaction.redacted);
-  if (member !== undefined) {
-    const before = room.membership(member.userId);
-    joinedCount += Number(member.membership === 'join') - Number(before === 'join');
-    invitedCount += Number(member.membership === 'invite') - Number(before === 'invite');
-  }
+  if (member !== undefined) count(member.userId, member.membership);
   return { digest, joinedCount, invitedCount };
 }
 

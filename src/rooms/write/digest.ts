@@ -48,3 +48,22 @@ export function digestAfter(digest: RoomDigest, event: Event): RoomDigest {
   const part = event.stateKey === '' ? PARTS.get(event.type) : undefined;
   return part === undefined ? digest : { ...digest, ...part(event.content, event) };
 }
+
+/** The digest of a room that has no such state any more. */
+export function digestWithout(digest: RoomDigest, type: string, stateKey: string): RoomDigest {
+  const columns = stateKey === '' ? COLUMNS.get(type) : undefined;
+  return columns === undefined ? digest : { ...digest, ...columns };
+}
+
+/** What the digest says where a state event is missing. The create event never is. */
+const COLUMNS: ReadonlyMap<string, Partial<RoomDigest>> = new Map([
+  ['m.room.name', { name: null }],
+  ['m.room.topic', { topic: null }],
+  ['m.room.canonical_alias', { canonical_alias: null }],
+  ['m.room.avatar', { avatar_url: null }],
+  ['m.room.join_rules', { join_rule: null }],
+  ['m.room.guest_access', { guest_access: null }],
+  ['m.room.history_visibility', { history_visibility: null }],
+  ['m.room.encryption', { encryption: null }],
+  ['m.room.tombstone', { tombstone_replacement: null }],
+]);

@@ -38,18 +38,35 @@ export interface AppliedRedaction {
 export interface Placement {
   /** Refused events are kept, but nobody sees them and the room doesn't go on from them. */
   readonly refused: 'rejected' | 'soft_failed' | undefined;
-  /** The nid of the event where we have it as an outlier. */
-  readonly outlierNid: number | undefined;
   /** The state before it, where that isn't the room's state as it is now. */
   readonly stateBefore: StateAt | undefined;
   /** What becomes of the room's current state, where that isn't the event's own entry. */
   readonly stateAfter: StateAt | undefined;
+  /** What is different in that state from the one that the room had. */
+  readonly turned: TurnedState | undefined;
   /** The extremities after it, where it doesn't simply follow those that there are. */
   readonly extremitiesAfter: readonly Extremity[] | undefined;
   /** Predecessors that we don't have. */
   readonly missing: readonly EventId[];
   /** A redaction of an event that we don't have yet. */
   readonly redactsLater: EventId | undefined;
+}
+
+/** What another branch of the graph brings into a room's current state, and takes out of it. */
+export interface TurnedState {
+  readonly entries: readonly TurnedEntry[];
+  /** Keys under which nothing is any more. */
+  readonly removed: readonly StateKey[];
+  /** The users among them. */
+  readonly forgottenMembers: readonly UserId[];
+  /** Whether the event itself, if it is a state event, is current. */
+  readonly keepsOwn: boolean;
+}
+
+/** A state event that became current by the resolution of a fork. */
+export interface TurnedEntry {
+  readonly entry: StateEntry & { readonly event: Event };
+  readonly member: MemberChange | undefined;
 }
 
 /** A state as a root of the state tree and what is different from it, by state key; undefined: nothing is there. */

@@ -95,7 +95,11 @@ export class RoomBatches {
   #commit(room: HotRoom, batch: Batch, { stored, stateRoot }: Persisted): void {
     const { reader } = this.#deps.persist;
     for (const event of stored) reader.add(event);
-    for (const { entry, member, redaction } of batch.events) {
+    for (const { entry, member, redaction, placement } of batch.events) {
+      for (const turned of placement?.turned?.entries ?? []) {
+        room.state.commit(`${turned.entry.type}\0${turned.entry.stateKey}`, turned.entry);
+        if (turned.member !== undefined) room.members.commit(turned.member.userId, turned.member.entry);
+      }
       if (entry !== undefined) room.state.commit(`${entry.type}\0${entry.stateKey}`, entry);
       if (member !== undefined) room.members.commit(member.userId, member.entry);
       if (redaction !== undefined) reader.forgetRedacted(redaction.target.nid);
@@ -123,16 +127,28 @@ export class RoomBatches {
   /** Members first, so that whoever just joined listens to the room when it is told. */
   #tell({ roomId, roomNid }: HotRoom, batch: Batch, stored: readonly StoredEvent[]): void {
     const { hub, serverName } = this.#deps;
-    for (const [index, { member }] of batch.events.entries()) {
+    let isMoved = false;
+    for (const [index, { member, placement }] of batch.events.entries()) {
       const event = stored[index];
-      if (member === undefined || event === undefined || serverNameOf(member.userId) !== serverName) continue;
-      const { nid: eventNid, position } = event;
-      const news: MembershipNews = { roomId, roomNid, membership: member.membership, eventNid, position };
-      hub.wake([`user:${member.userId}`], news);
+      if (event === undefined) continue;
+      const moved = (placement?.turned?.entries ?? []).map(({ entry, member }) => ({ nid: entry.nid, member }));
+      for (const { nid: eventNid, member: one } of [...moved, { nid: event.nid, member }]) {
+        if (one === undefined) continue;
+        isMoved = true;
+        if (serverNameOf(one.userId) !== serverName) continue;
+        const news: MembershipNews = {
+          roomId,
+          roomNid,
+          membership: one.membership,
+          eventNid,
+          position: event.position,
+        };
+        hub.wake([`user:${one.userId}`], news);
+      }
     }
     const position = lastOf(stored);
     if (position === undefined) return;
-    if (batch.events.some(({ member }) => member !== undefined)) {
+    if (isMoved) {
       const moved: StreamNews = { stream: MEMBERS, position };
       hub.wake([`room:${roomId}`], moved);
     }

@@ -17,7 +17,7 @@ import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { WriteTx } from '../../storage/types.ts';
 import type { StoredEvent } from '../store/index.ts';
 import { EMPTY_STATE } from '../store/state-tree.ts';
-import { consequencesOf, figuresAfter } from './consequences.ts';
+import { consequencesAt, figuresAfter } from './consequences.ts';
 import { authEntriesOf, inEventParts, newEventId, nextDepth, refusedEvent } from './event-parts.ts';
 import { type Extremity, HotRoom, RoomIsHeld, type StateEntry, StateNotLoaded } from './hot-room.ts';
 import type { HotRooms } from './hot-rooms.ts';
@@ -242,10 +242,11 @@ export class RoomWriter {
     proposal: Pick<Proposal, 'redacts' | 'transaction'>,
     placement?: Placement,
   ): PendingEvent {
-    const consequences = consequencesOf(room, event, proposal.redacts);
+    const turned = placement?.turned;
+    const consequences = consequencesAt(room, event, proposal.redacts, turned);
     const { entry, member, redaction } = consequences;
     const verdict = judgeUnread(event, this.#audienceOf(room), this.#deps.pushRules);
-    const figures = figuresAfter(room, event, consequences);
+    const figures = figuresAfter(room, event, consequences, turned);
     const extremitiesBefore = room.extremities;
     const hash = room.rules.eventIds === 'in-event' ? referenceHash(event.pdu, room.rules) : undefined;
     const extremity: Extremity = { eventId: event.eventId, depth: event.depth, nid: 0, hash };
@@ -253,6 +254,10 @@ export class RoomWriter {
     const others = placement?.extremitiesAfter ?? extremitiesBefore.filter(({ eventId }) => !prev.has(eventId));
     room.extremities = [...others, extremity];
     room.figures = figures;
+    for (const one of turned?.entries ?? []) {
+      room.state.set(`${one.entry.type}\0${one.entry.stateKey}`, one.entry);
+      if (one.member !== undefined) room.members.set(one.member.userId, one.member.entry);
+    }
     if (entry !== undefined) room.state.set(`${entry.type}\0${entry.stateKey}`, entry);
     if (member !== undefined) room.members.set(member.userId, member.entry);
     const redacted = redaction?.entry;

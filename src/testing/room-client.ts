@@ -1,7 +1,7 @@
 /** What tests of several servers do with rooms, over the client API. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TestUser } from '../../src/testing/test-user.ts';
+import type { TestUser } from './test-user.ts';
 
 const WAIT_MS = 20_000;
 const e = encodeURIComponent;

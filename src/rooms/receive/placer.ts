@@ -1,0 +1,266 @@
+import { authStateOf, checkAuth, checkAuthEvents } from '../../protocol/auth/index.ts';
+import type { Event } from '../../protocol/event/index.ts';
+import type { EventId, ServerName } from '../../protocol/ids/index.ts';
+import { stateKeyOf } from '../../protocol/state/index.ts';
+import type { ReadTx } from '../../storage/index.ts';
+import { insertRelay, redactionsOf } from '../store/graph-rows.ts';
+import type { StoredEvent } from '../store/index.ts';
+import { type HotRoom, RoomIsHeld, StateNotLoaded } from '../write/hot-room.ts';
+import type { Placement, StateAt } from '../write/pending.ts';
+import { type Arrival, type Known, NO_PLACEMENT } from './arrival.ts';
+import { followedBy, followsAll, isAuthorisedByCurrent, mayRedact } from './arrival-checks.ts';
+import type { ReceiveDeps, RoomFacts } from './deps.ts';
+import { DroppedEventError } from './dropped-event-error.ts';
+import { type Fetched, NeedsFetch } from './fetched.ts';
+import { holdRoom } from './held-room.ts';
+import { redactLate } from './late-redactions.ts';
+import { MissingEvents } from './missing-events.ts';
+import type { OutOfBand } from './out-of-band.ts';
+import { impliedCreate } from './outliers.ts';
+import { authStateFor, currentState, differences, resolveStates, stateAfter, withEvent } from './states.ts';
+import { turnedState } from './turned-state.ts';
+
+const STATE_LOADS_MAX = 10;
+
+interface Taken {
+  readonly written: Promise<void>;
+}
+
+/** Gives events that came their places in rooms. Whoever calls it has the room's queue. */
+export class Placer {
+  readonly #deps: ReceiveDeps;
+  readonly #outOfBand: OutOfBand;
+  readonly #missing: MissingEvents;
+
+  constructor(deps: ReceiveDeps, outOfBand: OutOfBand) {
+    this.#deps = deps;
+    this.#outOfBand = outOfBand;
+    this.#missing = new MissingEvents(deps);
+  }
+
+  /** What is known of events that are to be taken. */
+  async lookUp(events: readonly Event[]): Promise<Known> {
+    const ids = events.map((event) => event.eventId);
+    const wanted = [...ids, ...events.flatMap((event) => event.redacts ?? [])];
+    return this.#deps.database.read(async (tx) => {
+      const stored = await this.#deps.reader.byIds(tx, wanted);
+      const redactions = new Map<EventId, number[]>();
+      for (const row of await redactionsOf(tx, ids)) {
+        redactions.set(row.redacts, [...(redactions.get(row.redacts) ?? []), row.event_nid]);
+      }
+      return { events: new Map(stored.map((one) => [one.event.eventId, one])), redactions, placed: new Set() };
+    });
+  }
+
+  /**
+   * Puts an event into its room; `written` settles when it is durable.
+   * @throws DroppedEventError, NeedsFetch
+   */
+  async take(event: Event, arrival: Arrival, known: Known, fetched: Fetched): Promise<Taken> {
+    const stored = known.events.get(event.eventId);
+    const room = await this.#deps.hotRooms.find(event.roomId);
+    if (room === undefined) throw new DroppedEventError('the room is not known here');
+    if (stored !== undefined && stored.roomNid !== room.roomNid) {
+      throw new DroppedEventError('another room has an event with this id');
+    }
+    if (stored?.isPlaced === true || known.placed.has(event.eventId)) return { written: Promise.resolve() };
+    if (!room.isResident(this.#deps.serverName)) {
+      return { written: this.#outOfBand.receive(room, event, arrival.origin) };
+    }
+    const taken =
+      (await this.#takeFast(event, arrival, known)) ?? (await this.#takeSlow(event, arrival, known, fetched));
+    known.placed.add(event.eventId);
+    const waiting = known.redactions.get(event.eventId);
+    if (waiting === undefined) return taken;
+    return { written: taken.written.then(() => redactLate(this.#deps, event.eventId, waiting)) };
+  }
+
+  /** An event that follows the room as it is now, in the room's own turn: nothing has to be read. */
+  #takeFast(event: Event, arrival: Arrival, known: Known): Promise<Taken | undefined> {
+    const { writer } = this.#deps;
+    return writer.read(event.roomId, (room) => {
+      if (room.held !== undefined) throw new RoomIsHeld(room.held);
+      if (!followsAll(room, event) || !isAuthorisedByCurrent(room, event)) return undefined;
+      const refused = checkAuth(event, room.auth).allowed ? undefined : ('rejected' as const);
+      return this.#put(room, event, arrival, known, { ...NO_PLACEMENT, refused });
+    });
+  }
+
+  #put(room: HotRoom, event: Event, arrival: Arrival, known: Known, placement: Placement): Taken {
+    const target = event.redacts === undefined ? undefined : known.events.get(event.redacts);
+    const isApplied = target !== undefined && target.roomNid === room.roomNid && mayRedact(room, event, target);
+    const redactsLater = event.redacts !== undefined && target === undefined ? event.redacts : undefined;
+    const { relay, origin } = arrival;
+    const written = this.#deps.writer.put(room, event, {
+      placement: { ...placement, redactsLater },
+      redacts: isApplied ? target : undefined,
+      also: relay && placement.refused === undefined ? (tx) => insertRelay(tx, event.eventId, origin) : undefined,
+    });
+    return { written };
+  }
+
+  async #takeSlow(event: Event, arrival: Arrival, known: Known, fetched: Fetched): Promise<Taken> {
+    const { database, hotRooms } = this.#deps;
+    const facts = await this.#factsOf(event);
+    const isAuthorised = await this.#judgeByAuthEvents(facts, event, arrival.origin, fetched);
+    const claimed = await this.#fillGapBefore(facts, event, arrival, known, fetched);
+    return holdRoom(hotRooms, event.roomId, async (room) => {
+      const placement = await database.read((tx) => this.#judge(tx, room, event, claimed, isAuthorised));
+      const { written } = await this.#putLoaded(room, () => this.#put(room, event, arrival, known, placement));
+      await written;
+      // What is gone from the state can't be taken out of a room in memory; it is read anew.
+      if ((placement.turned?.removed.length ?? 0) > 0) hotRooms.drop(room);
+      return { written };
+    });
+  }
+
+  /** Checks 5 and 6, and what becomes of the room. */
+  async #judge(
+    tx: ReadTx,
+    room: HotRoom,
+    event: Event,
+    claimed: StateAt | undefined,
+    isAuthorised: boolean,
+  ): Promise<Placement> {
+    const { reader } = this.#deps;
+    // What was missing may have come while we waited.
+    const prev = await reader.byIds(tx, event.prevEvents);
+    const placed = prev.filter((stored) => stored.isPlaced && stored.roomNid === room.roomNid);
+    const missing = event.prevEvents.filter((id) => !placed.some((stored) => stored.event.eventId === id));
+    const states = placed.map(stateAfter);
+    if (claimed !== undefined && missing.length > 0) states.push(claimed);
+    if (states.length === 0) throw new DroppedEventError('it follows nothing that is known here');
+    const resolved = await resolveStates(tx, this.#deps, room, states);
+    const isCurrent = (await differences(tx, this.#deps, currentState(room), resolved)).size === 0;
+    const before = isCurrent ? currentState(room) : resolved;
+    const stateBefore = isCurrent && room.written.stateRoot === before.root ? undefined : before;
+    const parts = { ...NO_PLACEMENT, stateBefore, missing };
+    if (!isAuthorised || !checkAuth(event, await authStateFor(tx, this.#deps, before, event)).allowed) {
+      return { ...parts, refused: 'rejected' };
+    }
+    const byCurrent = isCurrent ? undefined : await authStateFor(tx, this.#deps, currentState(room), event);
+    if (byCurrent !== undefined && !checkAuth(event, byCurrent).allowed) return { ...parts, refused: 'soft_failed' };
+    return { ...parts, ...(await this.#goOn(tx, room, event, before, placed)) };
+  }
+
+  /** The extremities after an accepted event, and the room's state where it isn't simply that with the event on top. */
+  async #goOn(
+    tx: ReadTx,
+    room: HotRoom,
+    event: Event,
+    before: StateAt,
+    placed: readonly StoredEvent[],
+  ): Promise<Pick<Placement, 'extremitiesAfter' | 'stateAfter' | 'turned'>> {
+    const followed = await followedBy(tx, this.#deps.reader, event);
+    const extremitiesAfter = room.extremities.filter(({ eventId }) => !followed.has(eventId));
+    const [only] = placed;
+    const isMessageOnBranch =
+      event.stateKey === undefined &&
+      placed.length === 1 &&
+      event.prevEvents.length === 1 &&
+      room.extremities.some(({ eventId }) => eventId === only?.event.eventId);
+    // The branch goes on with the state that it had: so does the room.
+    if (isMessageOnBranch) return { extremitiesAfter, stateAfter: undefined, turned: undefined };
+    const others = await this.#deps.reader.byIds(
+      tx,
+      extremitiesAfter.map(({ eventId }) => eventId),
+    );
+    const after = withEvent(before, event, 0);
+    const resolved = await resolveStates(tx, this.#deps, room, [...others.map(stateAfter), after], event);
+    const changes = await differences(tx, this.#deps, currentState(room), resolved);
+    const own = event.stateKey === undefined ? undefined : stateKeyOf(event.type, event.stateKey);
+    const keepsOwn = own !== undefined && changes.get(own)?.eventId === event.eventId;
+    const isSimple = changes.size === (keepsOwn ? 1 : 0) && keepsOwn === (own !== undefined);
+    if (isSimple) return { extremitiesAfter, stateAfter: undefined, turned: undefined };
+    const turned = await turnedState(tx, this.#deps, changes, keepsOwn ? own : undefined);
+    return { extremitiesAfter, stateAfter: resolved, turned };
+  }
+
+  /** Check 4: whether the auth events allow the event. @throws DroppedEventError, NeedsFetch */
+  async #judgeByAuthEvents(facts: RoomFacts, event: Event, origin: ServerName, fetched: Fetched): Promise<boolean> {
+    const wanted = [...event.authEvents, ...impliedCreate(event)];
+    const found = await this.#deps.database.read((tx) => this.#deps.reader.byIds(tx, wanted));
+    const stored = found.filter((one) => one.roomNid === facts.roomNid);
+    if (stored.length < new Set(wanted).size) {
+      if (fetched.authChains.has(event.eventId)) throw new DroppedEventError('its auth events are missing');
+      throw new NeedsFetch(async () => {
+        fetched.authChains.add(event.eventId);
+        await this.#missing.keepAuthChain(facts, event, origin);
+      });
+    }
+    const byId = new Map(stored.map((one) => [one.event.eventId, one]));
+    const authEvents = event.authEvents.flatMap((id) => byId.get(id)?.event ?? []);
+    const isRejected = (id: EventId) => byId.get(id)?.isRejected ?? false;
+    if (!checkAuthEvents(event, authEvents, { isRejected }).allowed) return false;
+    return checkAuth(event, authStateOf(stored.map((one) => one.event))).allowed;
+  }
+
+  /**
+   * Takes what is missing before an event. Where that can't be had whole, gives the state that its sender claims.
+   * @throws DroppedEventError, NeedsFetch
+   */
+  async #fillGapBefore(
+    facts: RoomFacts,
+    event: Event,
+    arrival: Arrival,
+    known: Known,
+    fetched: Fetched,
+  ): Promise<StateAt | undefined> {
+    if (await this.#missing.hasAll(facts, event.prevEvents)) return undefined;
+    const { eventId } = event;
+    if (arrival.isFetched !== true) {
+      const between = fetched.between.get(eventId);
+      if (between === undefined) {
+        const room = await this.#deps.hotRooms.find(facts.roomId);
+        throw new NeedsFetch(async () => {
+          const found = await this.#missing.between(facts, event, arrival.origin, room?.extremities ?? []);
+          fetched.between.set(eventId, found);
+        });
+      }
+      await this.#takeFetched(between, arrival.origin, known, fetched);
+      if (await this.#missing.hasAll(facts, event.prevEvents)) return undefined;
+    }
+    if (!fetched.states.has(eventId)) {
+      throw new NeedsFetch(async () => {
+        fetched.states.set(eventId, await this.#missing.claimedState(facts, event, arrival.origin));
+      });
+    }
+    const claimed = fetched.states.get(eventId);
+    if (claimed === undefined) throw new DroppedEventError('its predecessors are missing');
+    return claimed;
+  }
+
+  /** Takes events of a gap, oldest first. Those that can't be taken leave a gap. @throws NeedsFetch */
+  async #takeFetched(events: readonly Event[], origin: ServerName, known: Known, fetched: Fetched): Promise<void> {
+    const ofGap = await this.lookUp(events);
+    for (const event of events) {
+      if (known.placed.has(event.eventId)) continue;
+      try {
+        const { written } = await this.take(event, { origin, relay: false, isFetched: true }, ofGap, fetched);
+        await written;
+        known.placed.add(event.eventId);
+      } catch (error) {
+        if (!(error instanceof DroppedEventError)) throw error;
+      }
+    }
+  }
+
+  /** Puts an event into a held room, with the state events at hand that this needs. */
+  async #putLoaded<T>(room: HotRoom, put: () => T): Promise<T> {
+    for (let loads = 0; loads < STATE_LOADS_MAX; loads++) {
+      try {
+        return put();
+      } catch (error) {
+        if (!(error instanceof StateNotLoaded)) throw error;
+        await this.#deps.hotRooms.decode(error.entries);
+      }
+    }
+    throw new Error(`the state of ${room.roomId} could not be loaded`);
+  }
+
+  async #factsOf({ roomId }: Event): Promise<RoomFacts> {
+    const room = await this.#deps.hotRooms.find(roomId);
+    if (room === undefined) throw new DroppedEventError('the room is not known here');
+    return { roomId, roomNid: room.roomNid, rules: room.rules };
+  }
+}
