@@ -8,8 +8,6 @@ import { after, before, describe, it } from 'node:test';
 import { generateSigningKey, signJson } from '../../src/protocol/crypto/index.ts';
 import { parseUserId } from '../../src/protocol/ids/index.ts';
 import { writeCertificates } from '../../src/testing/network.ts';
-import { freePort, TestServer } from '../../src/testing/test-server.ts';
-import type { TestUser } from '../../src/testing/test-user.ts';
 import {
   act,
   createRoom,
@@ -22,6 +20,8 @@ import {
   stateContent,
   texts,
 } from '../../src/testing/room-client.ts';
+import { freePort, TestServer } from '../../src/testing/test-server.ts';
+import type { TestUser } from '../../src/testing/test-user.ts';
 import { Synapse } from './synapse.ts';
 
 /** Publishes identity keys of the user's device and a one-time key, all signed as the specification asks. */
