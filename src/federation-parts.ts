@@ -8,6 +8,7 @@ import { FederationSender, federationDeliveryMigrations, toDeviceOutboxMigration
 import { Federation, federationMigrations } from './federation/index.ts';
 import type { Route } from './http/index.ts';
 import type { Identity } from './identity/index.ts';
+import type { Media } from './media/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
 import type { RoomParts } from './room-parts.ts';
 import { serverApiRoutes, TransactionReceiver } from './server-api/index.ts';
@@ -24,6 +25,7 @@ export interface FederationPartsDeps extends RoomParts {
   readonly hub: Hub;
   readonly accounts: Accounts;
   readonly identity: Identity;
+  readonly media: Media;
   readonly federation: Federation | undefined;
 }
 
@@ -109,7 +111,17 @@ export function makeFederationParts(deps: FederationPartsDeps): FederationParts 
   const transactions = new TransactionReceiver(federated, edus, log);
   return {
     federation,
-    federationRoutes: serverApiRoutes({ federation, rooms, accounts, identity, devices, streams, transactions, clock }),
+    federationRoutes: serverApiRoutes({
+      federation,
+      rooms,
+      accounts,
+      identity,
+      devices,
+      media: deps.media,
+      streams,
+      transactions,
+      clock,
+    }),
     startSending: async () => {
       await sender.start();
       ephemeral.start();

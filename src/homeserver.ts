@@ -207,6 +207,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     }),
   );
 
+  const federation = makeFederation({ config, clock, database, accounts, signingKeys });
   const media = parts.use(
     await Media.open({
       database,
@@ -215,13 +216,13 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
       clock,
       serverName: accounts.serverName,
       config: config.media,
+      federation,
       sign: (record) => signJson(record, accounts.serverName, signingKey),
       onError: (error) => logger.error({ err: error, part: 'media' }, 'background work failed'),
     }),
   );
 
   const log = logger.child({ part: 'devices' });
-  const federation = makeFederation({ config, clock, database, accounts, signingKeys });
   const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey, federation, log });
   parts.use(roomParts.typing);
   jobs.declare(
@@ -242,7 +243,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     new Identity({ config: config.identity, signingKey, database, jobs, rooms, federation, accounts }),
   );
   const federationParts = parts.use(
-    makeFederationParts({ clock, logger, database, hub, accounts, identity, ...roomParts, federation }),
+    makeFederationParts({ clock, logger, database, hub, accounts, identity, media, ...roomParts, federation }),
   );
 
   const opened = parts.move();

@@ -1,6 +1,11 @@
 import { z } from 'zod';
+import { parseServerName } from '../protocol/ids/index.ts';
 import { addressRange } from './http.ts';
 import { durationMs, sizeBytes } from './units.ts';
+
+const serverName = z
+  .string()
+  .refine((name) => parseServerName(name) !== undefined, 'expected a server name such as matrix.org');
 
 const hostPattern = z.string().regex(/^(\*\.)?[\w.-]+$/, 'expected a host such as example.com or *.example.com');
 
@@ -111,6 +116,28 @@ export const mediaSection = z
       })
       .prefault({})
       .meta({ description: 'Previews of links.' }),
+    remote: z
+      .strictObject({
+        size_max: sizeBytes({ minBytes: 1 })
+          .prefault('100M')
+          .meta({ description: 'Larger files of other servers are not fetched.' }),
+        timeout: durationMs({ minMs: 100 })
+          .prefault('10m')
+          .meta({ description: 'How long fetching one of them may take.' }),
+        per_server_max: z
+          .int()
+          .min(1)
+          .prefault(8)
+          .meta({ description: 'How many are fetched from one server at once; the others wait.' }),
+        denied_servers: z
+          .array(serverName)
+          .prefault([])
+          .meta({ description: 'Servers whose files are never fetched.' }),
+      })
+      .prefault({})
+      .meta({
+        description: 'Files of other servers. They are kept, as tidy says, and thumbnails are made of the copy.',
+      }),
     tidy: z
       .strictObject({
         redacted: z.boolean().prefault(true).meta({

@@ -3,8 +3,8 @@ import type { SigningKey } from '../protocol/crypto/index.ts';
 import type { ServerName } from '../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../protocol/json/index.ts';
 import type { Backoff } from './backoff.ts';
-import type { Connections, IncomingAnswer } from './connections.ts';
-import type { Discovery } from './discovery.ts';
+import { type Connections, type IncomingAnswer, readLimited, type StreamedAnswer } from './connections.ts';
+import type { Discovery, Target } from './discovery.ts';
 import { RefusedError, UnreachableError } from './errors.ts';
 import type { ServerPolicy } from './policy.ts';
 import { signedAuthorization } from './x-matrix.ts';
@@ -32,9 +32,15 @@ export interface FederationRequest {
   readonly isBackground?: boolean;
   /** Signed unless it is false: keys are asked for without a signature. */
   readonly isSigned?: boolean;
+  /** What is asked for; JSON by default. */
+  readonly accept?: string;
 }
 
+/** A request for a file. `timeoutMs` is for the beginning of the answer and for each pause in it. */
+export type DownloadRequest = Omit<FederationRequest, 'method' | 'content' | 'bodyBytesMax' | 'isBackground'>;
+
 const BODY_BYTES_MAX = 32 * 1024 * 1024;
+const REFUSAL_BYTES_MAX = 64 * 1024;
 
 /** Sends signed requests to other servers. Spec: server-server-api/#request-authentication */
 export class FederationClient {
@@ -70,7 +76,8 @@ export class FederationClient {
     if (isBackground && backoff.waitMs(destination) > 0)
       throw new UnreachableError(destination, 'left in peace for now');
     try {
-      const answer = await this.#tryTargets(request);
+      const outgoing = { ...this.#outgoing(request), bodyBytesMax: request.bodyBytesMax ?? BODY_BYTES_MAX };
+      const answer = await this.#tryTargets(destination, (target) => this.#deps.connections.request(target, outgoing));
       // A proxy answers for a server that is down.
       if (answer.status === 502 || answer.status === 503 || answer.status === 504) backoff.noteFailure(destination);
       else backoff.noteAlive(destination);
@@ -83,24 +90,63 @@ export class FederationClient {
     }
   }
 
-  async #tryTargets(request: FederationRequest): Promise<IncomingAnswer> {
-    const { destination, content, method, path } = request;
-    const { discovery, connections, requestTimeoutMs } = this.#deps;
-    const headers: Record<string, string> = { accept: 'application/json' };
+  /**
+   * A GET whose answer is a file: resolves when the bytes begin to come.
+   * @param signal ends it at any time
+   * @throws RefusedError for an answer that isn't 200; otherwise as `request`
+   */
+  async download(request: DownloadRequest, signal: AbortSignal): Promise<StreamedAnswer> {
+    const { destination } = request;
+    const { backoff, policy, serverName, connections, discovery } = this.#deps;
+    policy.assertAllowed(destination);
+    if (destination === serverName) throw new UnreachableError(destination, 'that is this server');
+    if (backoff.waitMs(destination) > 0) throw new UnreachableError(destination, 'left in peace for now');
+    const outgoing = { ...this.#outgoing({ ...request, method: 'GET' }), signal };
+    try {
+      const answer = await this.#tryTargets(destination, (target) => connections.stream(target, outgoing));
+      if (answer.status !== 200) {
+        const json = parseAnswer(await readLimited(answer.body, REFUSAL_BYTES_MAX));
+        throw new RefusedError(destination, answer.status, json);
+      }
+      backoff.noteAlive(destination);
+      return answer;
+    } catch (error) {
+      if (error instanceof RefusedError) throw error;
+      if (!signal.aborted) {
+        backoff.noteFailure(destination);
+        discovery.forget(destination);
+      }
+      throw new UnreachableError(destination, error instanceof Error ? error.message : String(error), error);
+    }
+  }
+
+  /** A GET of what a server points to, without a signature. `https` only; private addresses as the configuration says. */
+  downloadFrom(
+    url: URL,
+    limits: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<StreamedAnswer> {
+    return this.#deps.connections.streamPlain(url, limits);
+  }
+
+  #outgoing(request: FederationRequest) {
+    const { content, method, path } = request;
+    const headers: Record<string, string> = { accept: request.accept ?? 'application/json' };
     if (request.isSigned !== false) headers.authorization = this.#authorization(request);
     if (content !== undefined) headers['content-type'] = 'application/json';
-    const outgoing = {
+    return {
       method,
       path,
       headers,
       body: content === undefined ? undefined : JSON.stringify(content),
-      timeoutMs: request.timeoutMs ?? requestTimeoutMs,
-      bodyBytesMax: request.bodyBytesMax ?? BODY_BYTES_MAX,
+      timeoutMs: request.timeoutMs ?? this.#deps.requestTimeoutMs,
     };
+  }
+
+  async #tryTargets<T>(destination: ServerName, attempt: (target: Target) => Promise<T>): Promise<T> {
     let failure: unknown;
-    for (const target of await discovery.find(destination)) {
+    for (const target of await this.#deps.discovery.find(destination)) {
       try {
-        return await connections.request(target, outgoing);
+        return await attempt(target);
       } catch (error) {
         failure = error;
         // Only what never reached the other side may be tried elsewhere.

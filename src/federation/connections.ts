@@ -1,6 +1,7 @@
 /** HTTP connections to other servers: kept alive, with the TLS and the addresses that the target asks for. */
 
 import { isIP } from 'node:net';
+import type { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import type { Dispatcher, Pool } from 'undici';
 import { upTo } from '../lru.ts';
@@ -34,6 +35,18 @@ export interface IncomingAnswer {
   readonly body: Buffer;
 }
 
+/** An answer whose body comes as a stream: the caller reads it to its end, or destroys it. */
+export interface StreamedAnswer {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData['headers'];
+  readonly body: Readable;
+}
+
+/** A request whose answer is streamed: `timeoutMs` is for its beginning and for each pause, `signal` for all of it. */
+export interface StreamingRequest extends Omit<OutgoingRequest, 'bodyBytesMax'> {
+  readonly signal: AbortSignal;
+}
+
 const CONNECTIONS_MAX = 8;
 const POOLS_MAX = 2_000;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -56,26 +69,43 @@ export class Connections implements AsyncDisposable {
 
   /** Sends a request and reads the answer; rejects where there is none in time, or more of it than allowed. */
   async request(target: Target, request: OutgoingRequest): Promise<IncomingAnswer> {
+    const { bodyBytesMax, ...rest } = request;
+    const answer = await this.stream(target, { ...rest, signal: AbortSignal.timeout(request.timeoutMs) });
+    return { status: answer.status, headers: answer.headers, body: await readLimited(answer.body, bodyBytesMax) };
+  }
+
+  /** Sends a request; resolves when the answer begins. */
+  async stream(target: Target, request: StreamingRequest): Promise<StreamedAnswer> {
     const pool = await this.#pool(target);
-    const { method, path, body, timeoutMs, bodyBytesMax } = request;
+    const { method, path, body, timeoutMs, signal } = request;
     const answer = await pool.request({
       method,
       path,
       headers: { ...request.headers, host: target.host, 'user-agent': this.#options.userAgent },
       ...(body === undefined ? {} : { body }),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
-    return { status: answer.statusCode, headers: answer.headers, body: await readLimited(answer.body, bodyBytesMax) };
+    // Who destroys it, or has it aborted, needn't listen: undici fails such a body, and nobody would catch that.
+    answer.body.on('error', () => undefined);
+    return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+  }
+
+  /** A GET of what a server points to: `https` only, and only at public addresses unless private ones are allowed. */
+  streamPlain(url: URL, limits: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<StreamedAnswer> {
+    return this.stream(targetOf(url), {
+      method: 'GET',
+      path: url.pathname + url.search,
+      headers: { accept: '*/*' },
+      body: undefined,
+      ...limits,
+    });
   }
 
   /** A GET of a public file, such as `.well-known`. */
   async getPlain(url: URL): Promise<PlainAnswer> {
-    const hostname = url.hostname.replace(/^\[|\]$/g, '');
-    const port = url.port === '' ? 443 : Number(url.port);
-    const target = { hostname, port, host: url.host, certificateName: hostname };
-    const { status, headers, body } = await this.request(target, {
+    const { status, headers, body } = await this.request(targetOf(url), {
       method: 'GET',
       path: url.pathname + url.search,
       headers: { accept: 'application/json' },
@@ -141,7 +171,16 @@ export class Connections implements AsyncDisposable {
   }
 }
 
-async function readLimited(body: Dispatcher.ResponseData['body'], bytesMax: number): Promise<Buffer> {
+/** Where a plain URL leads. Throws for what isn't `https`. */
+function targetOf(url: URL): Target {
+  if (url.protocol !== 'https:') throw new ForbiddenAddressError(`${url.protocol} is not https`);
+  const hostname = url.hostname.replace(/^\[|\]$/g, '');
+  const port = url.port === '' ? 443 : Number(url.port);
+  return { hostname, port, host: url.host, certificateName: hostname };
+}
+
+/** All of a stream. Rejects, and destroys it, where it has more than `bytesMax`. */
+export async function readLimited(body: Readable, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of body) {

@@ -2,6 +2,7 @@
 export { isPublicAddress, lookupPublic } from './address-policy.ts';
 export type { Backoff } from './backoff.ts';
 export type { FederationCalls, JoinedRoom, MembershipTemplate, StateIds } from './calls.ts';
+export type { StreamedAnswer } from './connections.ts';
 export { RefusedError, toClientError, UnreachableError } from './errors.ts';
 export type { EventSignatures } from './event-signatures.ts';
 export { Federation, type FederationDeps } from './federation.ts';

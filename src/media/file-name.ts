@@ -31,3 +31,18 @@ export function contentDisposition(kind: 'inline' | 'attachment', fileName: stri
   );
   return `${kind}; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
+
+/** The file name of a `Content-Disposition`, the UTF-8 form first; undefined where it has none. Not cleaned. */
+export function fileNameOf(disposition: string | undefined): string | undefined {
+  if (disposition === undefined) return undefined;
+  const [, encoded] = /;\s*filename\*\s*=\s*utf-8'[^']*'([^\s;]+)/i.exec(disposition) ?? [];
+  if (encoded !== undefined) {
+    try {
+      return decodeURIComponent(encoded);
+    } catch {
+      // The other form may be whole.
+    }
+  }
+  const [, quoted, bare] = /;\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i.exec(disposition) ?? [];
+  return quoted?.replace(/\\(.)/g, '$1') ?? bare;
+}

@@ -5,24 +5,28 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/index.ts';
+import type { Federation } from '../federation/index.ts';
 import type { Reply } from '../http/result.ts';
 import { type Jobs, job } from '../jobs/index.ts';
-import { forbidden, MatrixError, notFound } from '../protocol/errors.ts';
-import type { ServerName, UserId } from '../protocol/ids/index.ts';
+import { MatrixError, notFound } from '../protocol/errors.ts';
+import type { ServerName } from '../protocol/ids/index.ts';
 import type { Database, WriteTx } from '../storage/index.ts';
 import type { ConsumerDeps, Hub } from '../streams/index.ts';
+import { MediaAdmin } from './admin.ts';
 import type { BlobStore } from './blobs/blob-store.ts';
 import { Blobs } from './blobs/blobs.ts';
 import { LocalBlobs } from './blobs/local-blobs.ts';
 import { Staging } from './blobs/staging.ts';
 import { cleanFileName } from './file-name.ts';
-import { type FindOptions, Library, type RemoteMedia } from './library.ts';
+import { Intake } from './intake.ts';
+import { type FindOptions, Library } from './library.ts';
+import type { MediaItem } from './media-item.ts';
 import type { Preview, Previews, PreviewsDeps } from './previews/previews.ts';
+import { RemoteCache } from './remote/remote-cache.ts';
+import { FederationSource } from './remote/remote-source.ts';
 import { type MediaRules, rulesOf } from './rules.ts';
 import { serve } from './serve.ts';
-import { findMedia } from './store/media-rows.ts';
-import { listDeletions } from './store/reference-rows.ts';
-import { listUploads, markMedia } from './store/tidy-rows.ts';
+import { serveMultipart } from './serve-multipart.ts';
 import { PictureProcesses } from './thumbnails/picture-processes.ts';
 import type { ThumbnailWish } from './thumbnails/plan.ts';
 import { Thumbnails } from './thumbnails/thumbnails.ts';
@@ -33,7 +37,8 @@ import { Retention } from './tidy/retention.ts';
 import { type VerifyReport, verifyMedia } from './tidy/verify.ts';
 import { Uploads } from './uploads.ts';
 
-export type { FindOptions, RemoteMedia } from './library.ts';
+export type { FileCheck, FileFacts, FileVerdict, IncomingFile } from './intake.ts';
+export type { FindOptions } from './library.ts';
 export type { MediaItem } from './media-item.ts';
 export { mediaMigrations } from './store/migrations.ts';
 export type { SignRecord } from './tidy/deletions.ts';
@@ -49,8 +54,8 @@ export interface MediaOptions {
   readonly config: Config['media'];
   /** Signs the records of what was deleted. */
   readonly sign: SignRecord;
-  /** Gets files of other servers; undefined while there is no federation. */
-  readonly remote?: RemoteMedia;
+  /** For the files of other servers; undefined where there is no federation. */
+  readonly federation: Federation | undefined;
   /** What goes wrong where nobody waits for it. */
   readonly onError: (error: unknown) => void;
 }
@@ -74,9 +79,11 @@ export interface ThumbnailDownload extends Omit<Download, 'fileName'> {
   readonly wish: ThumbnailWish;
 }
 
+/** A file of ours that another server asks for. */
+export type DownloadForServer = Pick<Download, 'mediaId' | 'waitMs' | 'signal'>;
+
 /** Retention is a matter of days. */
 const TIDY_EVERY_MS = 3_600_000;
-const DELETE_PAGE = 200;
 const THUMBNAIL_JOB = 'media.make_thumbnails';
 
 async function openS3(section: NonNullable<Config['media']['s3']>): Promise<BlobStore> {
@@ -97,6 +104,9 @@ export class Media implements AsyncDisposable {
   readonly rules: MediaRules;
   readonly uploads: Uploads;
   readonly library: Library;
+  readonly admin: MediaAdmin;
+  readonly intake: Intake;
+  readonly #remote: RemoteCache | undefined;
   readonly #database: Database;
   readonly #blobs: Blobs;
   readonly #deletions: Deletions;
@@ -120,12 +130,14 @@ export class Media implements AsyncDisposable {
   }
 
   private constructor(options: MediaOptions, blobs: Blobs) {
-    const { database, hub, jobs, clock, serverName, config, remote, onError } = options;
+    const { database, hub, jobs, clock, serverName, config, federation, onError } = options;
     this.serverName = serverName;
     this.rules = rulesOf(config);
     this.#database = database;
     this.#blobs = blobs;
+    this.intake = new Intake(blobs.staging);
     this.#deletions = new Deletions({ database, jobs, clock, blobs, sign: options.sign });
+    this.admin = new MediaAdmin({ database, deletions: this.#deletions });
     const { tidy } = config;
     this.#references = new References({
       database,
@@ -167,8 +179,10 @@ export class Media implements AsyncDisposable {
     const onUpload = async (tx: WriteTx, mediaId: string): Promise<void> => {
       if (config.thumbnails.when === 'at_upload') await jobs.enqueue(tx, THUMBNAIL_JOB, { mediaId });
     };
-    this.uploads = new Uploads({ database, blobs, hub, clock, serverName, rules: this.rules, onUpload });
-    this.library = new Library({ database, hub, clock, serverName, remote, onError });
+    this.#remote = federation && this.#remoteCache(options, federation, retention);
+    const { intake } = this;
+    this.uploads = new Uploads({ database, blobs, intake, hub, clock, serverName, rules: this.rules, onUpload });
+    this.library = new Library({ database, hub, clock, serverName, remote: this.#remote, onError });
     jobs.declare(
       job({
         name: THUMBNAIL_JOB,
@@ -181,8 +195,7 @@ export class Media implements AsyncDisposable {
   /** The file, for a client. Throws `M_NOT_FOUND` also where it isn't open to those who are not logged in. */
   async download(download: Download): Promise<Reply> {
     const { origin, mediaId, access, headers } = download;
-    const item = await this.library.get(origin, mediaId, download);
-    if (access === 'open' && !item.isOpen) throw notFound('No such file');
+    const item = await this.#find(origin, mediaId, access, download);
     const fileName = cleanFileName(download.fileName) ?? item.fileName;
     return serve(this.#blobs, { ...item, fileName }, headers, access);
   }
@@ -190,9 +203,19 @@ export class Media implements AsyncDisposable {
   /** A small version of the file, for a client. */
   async thumbnail(download: ThumbnailDownload): Promise<Reply> {
     const { origin, mediaId, access, headers, wish } = download;
-    const item = await this.library.get(origin, mediaId, download);
-    if (access === 'open' && !item.isOpen) throw notFound('No such file');
+    const item = await this.#find(origin, mediaId, access, download);
     return serve(this.#blobs, await this.#thumbnails.get(item, wish), headers, access);
+  }
+
+  /** A file of ours for another server. Throws as `download` does. Spec: server-server-api/#content-repository */
+  async downloadForServer({ mediaId, ...options }: DownloadForServer): Promise<Reply> {
+    return serveMultipart(this.#blobs, await this.library.get(this.serverName, mediaId, options));
+  }
+
+  /** A small version of a file of ours, for another server. */
+  async thumbnailForServer({ mediaId, wish, ...options }: DownloadForServer & { readonly wish: ThumbnailWish }) {
+    const item = await this.library.get(this.serverName, mediaId, options);
+    return serveMultipart(this.#blobs, await this.#thumbnails.get(item, wish));
   }
 
   /** What a link leads to. */
@@ -207,40 +230,6 @@ export class Media implements AsyncDisposable {
     this.#references.start(consumers);
   }
 
-  /** Deletes a file with all that hangs on it. Throws `M_NOT_FOUND` where there is none. */
-  async delete(origin: ServerName, mediaId: string, reason: string): Promise<void> {
-    const row = await this.#database.read((tx) => findMedia(tx, origin, mediaId));
-    if (row === undefined) throw notFound('No such file');
-    await this.#deletions.delete([row], reason);
-  }
-
-  /** Deletes all that a user has uploaded, also what was only announced. Gives how many files there were. */
-  async deleteUploadsOf(userId: UserId, reason: string): Promise<number> {
-    for (let count = 0; ; ) {
-      const rows = await this.#database.read((tx) => listUploads(tx, userId, 0, DELETE_PAGE));
-      if (rows.length === 0) return count;
-      await this.#deletions.delete(rows, reason);
-      count += rows.length;
-    }
-  }
-
-  /** Hides a file from everybody, or shows it again. A protected one is not hidden. Throws `M_NOT_FOUND`. */
-  async setQuarantined(origin: ServerName, mediaId: string, isQuarantined: boolean): Promise<void> {
-    const row = await this.#database.read((tx) => findMedia(tx, origin, mediaId));
-    if (row?.is_protected === 1 && isQuarantined) throw forbidden('The file is protected');
-    await this.#mark(origin, mediaId, { is_quarantined: isQuarantined ? 1 : 0 });
-  }
-
-  /** Protects a file from quarantine and from being tidied away, or no more. Throws `M_NOT_FOUND`. */
-  setProtected(origin: ServerName, mediaId: string, isProtected: boolean): Promise<void> {
-    return this.#mark(origin, mediaId, { is_protected: isProtected ? 1 : 0 });
-  }
-
-  /** The signed records of a file's deletion, as JSON. */
-  deletionsOf(mediaId: string): Promise<readonly string[]> {
-    return this.#database.read((tx) => listDeletions(tx, mediaId));
-  }
-
   /** Looks for files without rows and rows without files; `mend` sets it right. */
   verify(mend: boolean): Promise<VerifyReport> {
     return verifyMedia({ database: this.#database, blobs: this.#blobs, deletions: this.#deletions }, mend);
@@ -251,9 +240,29 @@ export class Media implements AsyncDisposable {
     return moveBlobs(this.#database, this.#blobs);
   }
 
-  async #mark(origin: string, mediaId: string, marks: Parameters<typeof markMedia>[3]): Promise<void> {
-    const isThere = await this.#database.write('main', (tx) => markMedia(tx, origin, mediaId, marks));
-    if (!isThere) throw notFound('No such file');
+  async #find(origin: ServerName, mediaId: string, access: Access, options: FindOptions): Promise<MediaItem> {
+    // Nobody makes us fetch what they may not have then.
+    const mayFetch = options.allowRemote !== false && (access === 'authenticated' || this.rules.isOpen);
+    const item = await this.library.get(origin, mediaId, { ...options, allowRemote: mayFetch });
+    if (access === 'open' && !item.isOpen) throw notFound('No such file');
+    return item;
+  }
+
+  #remoteCache({ database, clock, config }: MediaOptions, federation: Federation, retention: Retention): RemoteCache {
+    const { size_max: sizeMax, timeout: timeoutMs, per_server_max: perServerMax, denied_servers } = config.remote;
+    return new RemoteCache({
+      database,
+      blobs: this.#blobs,
+      intake: this.intake,
+      clock,
+      source: new FederationSource(federation),
+      deniedServers: denied_servers.map((name) => name.toLowerCase()),
+      fileBytesMax: Math.min(sizeMax, config.tidy.remote_cache_max),
+      timeoutMs,
+      perServerMax,
+      isOpen: this.rules.isOpen,
+      makeRoom: (bytes) => retention.makeRoom(bytes),
+    });
   }
 
   async #makeThumbnails(mediaId: string): Promise<void> {
@@ -268,6 +277,7 @@ export class Media implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#references[Symbol.asyncDispose]();
     await (await this.#previews)?.[Symbol.asyncDispose]();
+    await this.#remote?.[Symbol.asyncDispose]();
     await this.#processes[Symbol.asyncDispose]();
     await this.library[Symbol.asyncDispose]();
     await this.#blobs[Symbol.asyncDispose]();

@@ -10,7 +10,7 @@ import { uploadedKey } from './uploads.ts';
 
 /** How long to wait for a file that is announced where the client doesn't say, and at most. */
 export const WAIT_MS_DEFAULT = 20_000;
-const WAIT_MS_MAX = 60_000;
+export const WAIT_MS_MAX = 60_000;
 /** How often accesses are written. */
 const FLUSH_INTERVAL_MS = 60_000;
 /** An access is noted again after this time: less would only cost writes. */
@@ -24,7 +24,7 @@ export interface FindOptions {
   readonly allowRemote?: boolean;
 }
 
-/** Gets the files of other servers: `federation` will implement it. Undefined where there is none. */
+/** Gets the files of other servers that aren't here. Undefined where there is none. */
 export interface RemoteMedia {
   find(origin: ServerName, mediaId: string, options: FindOptions): Promise<MediaItem | undefined>;
 }
@@ -55,7 +55,8 @@ export class Library implements AsyncDisposable {
    */
   async get(origin: ServerName, mediaId: string, options: FindOptions = {}): Promise<MediaItem> {
     const { serverName, remote } = this.#deps;
-    const row = (await this.#find(origin, mediaId)) ?? undefined;
+    const row = await this.#find(origin, mediaId);
+    if (row?.is_quarantined === 1) throw notFound('No such file');
     if (row === undefined && origin !== serverName && options.allowRemote !== false) {
       const item = await remote?.find(origin, mediaId, options);
       if (item !== undefined) return item;

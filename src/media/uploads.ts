@@ -10,6 +10,7 @@ import type { Blobs } from './blobs/blobs.ts';
 import type { StagedFile } from './blobs/staging.ts';
 import { cleanContentType, matchesType, OCTET_STREAM } from './content-types.ts';
 import { cleanFileName } from './file-name.ts';
+import type { Intake } from './intake.ts';
 import type { MediaRules } from './rules.ts';
 import {
   addUsage,
@@ -33,6 +34,7 @@ export interface Upload {
 export interface UploadsDeps {
   readonly database: Database;
   readonly blobs: Blobs;
+  readonly intake: Intake;
   readonly hub: Hub;
   readonly clock: Clock;
   readonly serverName: ServerName;
@@ -65,7 +67,7 @@ export class Uploads {
   /** Takes a file in and gives its media id. It is durable when this resolves. */
   async upload(userId: UserId, upload: Upload): Promise<string> {
     const described = await this.#check(userId, upload);
-    await using file = await this.#deps.blobs.staging.receive(upload.stream());
+    await using file = await this.#receive(userId, upload, described);
     const mediaId = newMediaId();
     await this.#deps.blobs.keep(file, async (tx) => {
       await this.#takeFromQuota(tx, userId, file);
@@ -96,7 +98,7 @@ export class Uploads {
     const row = await database.read((tx) => findMedia(tx, origin, mediaId));
     this.#assertAwaited(row, userId);
     const described = await this.#check(userId, upload);
-    await using file = await blobs.staging.receive(upload.stream());
+    await using file = await this.#receive(userId, upload, described);
     await blobs.keep(file, async (tx) => {
       const now = await findMedia(tx, origin, mediaId);
       this.#assertAwaited(now, userId);
@@ -107,6 +109,10 @@ export class Uploads {
       await this.#deps.onUpload?.(tx, mediaId);
       tx.onCommit(() => hub.wake([uploadedKey(mediaId)]));
     });
+  }
+
+  #receive(uploader: UserId, upload: Upload, described: Described): Promise<StagedFile> {
+    return this.#deps.intake.receive(upload.stream(), { origin: this.#deps.serverName, uploader, ...described });
   }
 
   #assertAwaited(row: MediaRow | undefined, userId: UserId): asserts row is MediaRow {

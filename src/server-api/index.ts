@@ -5,8 +5,10 @@ import type { Devices } from '../devices/index.ts';
 import type { Federation } from '../federation/index.ts';
 import type { Route } from '../http/index.ts';
 import type { Identity } from '../identity/index.ts';
+import type { Media } from '../media/index.ts';
 import type { Rooms } from '../rooms/index.ts';
 import type { Streams } from '../streams/index.ts';
+import { contentRepositoryRoutes } from './content_repository.ts';
 import { eventsRoutes } from './events.ts';
 import { invitesRoutes } from './invites.ts';
 import { joinsRoutes } from './joins.ts';
@@ -31,6 +33,7 @@ export interface ServerApiParts {
   readonly accounts: Accounts;
   readonly identity: Identity;
   readonly devices: Devices;
+  readonly media: Media;
   readonly streams: Streams;
   readonly transactions: TransactionReceiver;
   readonly clock: Clock;
@@ -43,6 +46,7 @@ export function serverApiRoutes({
   accounts,
   identity,
   devices,
+  media,
   streams,
   transactions,
   clock,
@@ -50,6 +54,7 @@ export function serverApiRoutes({
   const { federated } = rooms;
   if (federated === undefined) return [];
   return [
+    ...contentRepositoryRoutes({ media }),
     ...eventsRoutes({ federated, serverName: accounts.serverName, clock }),
     ...invitesRoutes({ federated }),
     ...joinsRoutes({ federated }),

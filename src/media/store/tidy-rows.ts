@@ -8,16 +8,20 @@ export function listUnusedSince(
   tx: ReadTx,
   { origin, isOurs, beforeTs, limit }: { origin: string; isOurs: boolean; beforeTs: number; limit: number },
 ): Promise<readonly MediaRow[]> {
-  return tx.db
-    .selectFrom('media')
-    .selectAll()
-    .where('origin', isOurs ? '=' : '!=', origin)
-    .where('last_access_ts', '<', beforeTs)
-    .where('sha256', 'is not', null)
-    .where('is_protected', '=', 0)
-    .orderBy('last_access_ts')
-    .limit(limit)
-    .execute();
+  return (
+    tx.db
+      .selectFrom('media')
+      .selectAll()
+      .where('origin', isOurs ? '=' : '!=', origin)
+      .where('last_access_ts', '<', beforeTs)
+      .where('sha256', 'is not', null)
+      .where('is_protected', '=', 0)
+      // What is quarantined would only be fetched again, and shown.
+      .$if(!isOurs, (query) => query.where('is_quarantined', '=', 0))
+      .orderBy('last_access_ts')
+      .limit(limit)
+      .execute()
+  );
 }
 
 /** How much the files of other servers take, in bytes. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { type Jobs, job } from '../../jobs/index.ts';
 import type { JsonObject } from '../../protocol/json/index.ts';
-import type { Database } from '../../storage/index.ts';
+import type { Database, WriteTx } from '../../storage/index.ts';
 import type { Blobs } from '../blobs/blobs.ts';
 import { addUsage, type MediaRow } from '../store/media-rows.ts';
 import { deleteMediaRow, insertDeletion, isShared } from '../store/reference-rows.ts';
@@ -54,6 +54,9 @@ export class Deletions {
       for (const row of rows) {
         if (!(await deleteMediaRow(tx, row))) continue;
         if (row.uploader !== null && row.sha256 !== null) await addUsage(tx, row.uploader, -row.size_bytes, -1);
+        freed.push(...(await this.#filesOf(tx, row)));
+        // What others have, and what the server put here itself, is no loss to anybody.
+        if (row.uploader === null) continue;
         const record = sign({
           type: 'inglenook.media_deletion',
           mxc: `mxc://${row.origin}/${row.media_id}`,
@@ -63,13 +66,17 @@ export class Deletions {
           deleted_ts: now,
         });
         await insertDeletion(tx, { media_id: row.media_id, json: JSON.stringify(record), deleted_ts: now });
-        if (row.sha256 === null || (await isShared(tx, row.sha256))) continue;
-        freed.push(row.sha256, ...(await deletePicture(tx, row.sha256)));
       }
       // Kept until it is done, should a crash come between.
       if (freed.length > 0) await jobs.enqueue(tx, JOB, { hashes: freed });
       return freed;
     });
     await blobs.deleteUnused(hashes);
+  }
+
+  /** The files that nothing needs any more. */
+  async #filesOf(tx: WriteTx, { sha256 }: MediaRow): Promise<readonly string[]> {
+    if (sha256 === null || (await isShared(tx, sha256))) return [];
+    return [sha256, ...(await deletePicture(tx, sha256))];
   }
 }

@@ -2,6 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import type { ServerName } from '../../protocol/ids/index.ts';
 import type { Database } from '../../storage/index.ts';
+import { KeyedLocks } from '../keyed-locks.ts';
 import { deleteExpiredPending, findMedia, type MediaRow } from '../store/media-rows.ts';
 import { takeOldPreviews } from '../store/preview-rows.ts';
 import { listUnusedSince, remoteBytes } from '../store/tidy-rows.ts';
@@ -21,10 +22,14 @@ export interface RetentionDeps {
 }
 
 const PAGE = 200;
+const NEVER = new AbortController().signal;
 
 /** Runs now and then. */
 export class Retention {
   readonly #deps: RetentionDeps;
+  readonly #locks = new KeyedLocks();
+  /** What other servers' files take, or less: it is counted anew when it seems too much. */
+  #remoteBytesAtMost = Number.POSITIVE_INFINITY;
 
   constructor(deps: RetentionDeps) {
     this.#deps = deps;
@@ -67,10 +72,26 @@ export class Retention {
     }
   }
 
-  /** The least recently used go first, until the rest fits. */
-  async #shrinkRemote(signal: AbortSignal): Promise<void> {
+  /** Makes room for another file of another server, so that their limit isn't passed in between either. */
+  makeRoom(bytes: number): Promise<void> {
+    return this.#locks.run('', async () => {
+      const { remoteBytesMax } = this.#deps;
+      if (this.#remoteBytesAtMost + bytes > remoteBytesMax) {
+        await this.#shrinkRemote(NEVER, bytes);
+        this.#remoteBytesAtMost = await this.#remoteBytes();
+      }
+      this.#remoteBytesAtMost += bytes;
+    });
+  }
+
+  #remoteBytes(): Promise<number> {
+    return this.#deps.database.read((tx) => remoteBytes(tx, this.#deps.serverName));
+  }
+
+  /** The least recently used go first, until the rest fits beside `bytes` more. */
+  async #shrinkRemote(signal: AbortSignal, bytes = 0): Promise<void> {
     const { database, clock, serverName, deletions, remoteBytesMax } = this.#deps;
-    let excess = (await database.read((tx) => remoteBytes(tx, serverName))) - remoteBytesMax;
+    let excess = (await this.#remoteBytes()) + bytes - remoteBytesMax;
     while (excess > 0 && !signal.aborted) {
       const range = { origin: serverName, isOurs: false, beforeTs: clock.now() + 1, limit: PAGE };
       const rows = await database.read((tx) => listUnusedSince(tx, range));

@@ -1,0 +1,74 @@
+/** The gate that every file passes before it is kept: our users' uploads, and the files of other servers. */
+import type { Readable } from 'node:stream';
+import { MatrixError } from '../protocol/errors.ts';
+import type { ServerName, UserId } from '../protocol/ids/index.ts';
+import type { StagedFile, Staging } from './blobs/staging.ts';
+
+/** What is known of a file that comes in. */
+export interface FileFacts {
+  readonly origin: ServerName;
+  /** Undefined for files of other servers. */
+  readonly uploader: UserId | undefined;
+  readonly contentType: string | undefined;
+  readonly fileName: string | undefined;
+}
+
+/** A file that has come in whole, to be looked at. Only for as long as the check runs. */
+export interface IncomingFile extends FileFacts {
+  readonly path: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+/** Whether a file may be kept; the reason is shown to the uploader. */
+export type FileVerdict = { readonly isAllowed: true } | { readonly isAllowed: false; readonly reason: string };
+
+/** A veto: may this file be kept? An error refuses it for now, without a verdict. */
+export interface FileCheck {
+  readonly name: string;
+  check(file: IncomingFile): Promise<FileVerdict>;
+}
+
+/** A check has refused the file, and would again. */
+export class FileVetoError extends MatrixError {
+  readonly checkName: string;
+
+  constructor(checkName: string, reason: string) {
+    super('M_FORBIDDEN', reason);
+    this.checkName = checkName;
+  }
+}
+
+/** Receives files, and asks the checks, in the order in which they were added. */
+export class Intake {
+  readonly #staging: Staging;
+  readonly #checks: FileCheck[] = [];
+
+  constructor(staging: Staging) {
+    this.#staging = staging;
+  }
+
+  /** Adds a check: the scanner of the configuration, or a module's. */
+  addCheck(check: FileCheck): void {
+    this.#checks.push(check);
+  }
+
+  /** Takes a stream in, up to where it can be kept. Throws `FileVetoError`, leaving nothing behind, where a check refuses it. */
+  async receive(stream: Readable, facts: FileFacts): Promise<StagedFile> {
+    const staged = await this.#staging.receive(stream);
+    try {
+      await this.#assertAllowed({ ...facts, path: staged.path, sha256: staged.sha256, sizeBytes: staged.sizeBytes });
+      return staged;
+    } catch (error) {
+      await staged[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #assertAllowed(file: IncomingFile): Promise<void> {
+    for (const check of this.#checks) {
+      const verdict = await check.check(file);
+      if (!verdict.isAllowed) throw new FileVetoError(check.name, verdict.reason);
+    }
+  }
+}
