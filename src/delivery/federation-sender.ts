@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Federation } from '../federation/index.ts';
-import { parseUserId, type ServerName, serverNameOf } from '../protocol/ids/index.ts';
-import type { JsonObject } from '../protocol/json/index.ts';
+import { parseUserId, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
+import { type JsonObject, readString } from '../protocol/json/index.ts';
 import type { Rooms } from '../rooms/index.ts';
 import type { Database, ReadTx } from '../storage/index.ts';
 import type { Cursors, Hub, Streams } from '../streams/index.ts';
 import { Destination, type DestinationPort, type OutgoingEvent } from './federation-destination.ts';
 import { deleteBehind, listBehind, listOutgoing, type OutgoingRow, putBehind } from './federation-store.ts';
+import { ownSticky } from './own-sticky.ts';
 import { RoomServers } from './room-servers.ts';
 import type { ToDeviceOutbox } from './to-device-outbox-store.ts';
 
@@ -109,6 +110,8 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
       const rows = await listOutgoing(tx, from, to, CATCH_UP_ROWS);
       const events: OutgoingEvent[] = [];
       for (const row of rows) {
+        const newcomer = await this.#newcomer(tx, row);
+        if (newcomer === destination) events.push(...(await this.#stickyFor(tx, row)));
         if (!(await this.#destinationsOf(tx, row)).has(destination)) continue;
         const outgoing = await this.#load(tx, row);
         if (outgoing !== undefined) events.push(outgoing);
@@ -183,6 +186,9 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
     const next = await this.#deps.database.read(async (tx) => {
       const rows = await listOutgoing(tx, this.#position, to, BATCH_ROWS);
       for (const row of rows) {
+        const newcomer = await this.#newcomer(tx, row);
+        const ready = newcomer === undefined ? undefined : this.#destination(newcomer);
+        if (ready !== undefined) for (const sticky of await this.#stickyFor(tx, row)) found.push([ready, sticky]);
         const servers = await this.#destinationsOf(tx, row);
         const outgoing = servers.size === 0 ? undefined : await this.#load(tx, row);
         if (outgoing === undefined) continue;
@@ -213,6 +219,27 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
     servers.delete(serverName);
     for (const server of servers) if (server === row.origin) servers.delete(server);
     return servers;
+  }
+
+  /** The server that an event brings into its room: that of its first user there. */
+  async #newcomer(tx: ReadTx, row: OutgoingRow): Promise<ServerName | undefined> {
+    const user = row.type === 'm.room.member' ? parseUserId(row.state_key ?? '') : undefined;
+    const server = user === undefined ? undefined : serverNameOf(user);
+    if (server === undefined || server === this.#deps.federation.serverName || row.state_before === 0) return undefined;
+    const [stored] = await this.#deps.rooms.events.byNids(tx, [row.nid]);
+    if (stored === undefined || readString(stored.event.content, 'membership') !== 'join') return undefined;
+    const inRoom = await this.#servers.at(tx, row.room_nid, row.state_before);
+    return inRoom.has(server) ? undefined : server;
+  }
+
+  /**
+   * Our users' sticky events, for a server that a member event brings into the room (MSC4354). In the queue they stand before
+   * that event: where not all were taken, all are sent again.
+   */
+  #stickyFor(tx: ReadTx, row: OutgoingRow): Promise<readonly OutgoingEvent[]> {
+    const { rooms, clock, federation } = this.#deps;
+    const isOurs = (sender: UserId) => serverNameOf(sender) === federation.serverName;
+    return ownSticky(tx, rooms.events, row, isOurs, clock.now());
   }
 
   async #load(tx: ReadTx, row: OutgoingRow): Promise<OutgoingEvent | undefined> {

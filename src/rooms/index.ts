@@ -35,6 +35,7 @@ export {
   listMembersBy,
   listRooms,
   listRoomsOfUser,
+  listSticky,
   type Membership,
   type RoomDigest,
   type RoomMembershipRow,

@@ -108,6 +108,7 @@ export class Rooms {
       serverName,
       persist: stores,
       typing: deps.typing,
+      onStateChanged: (roomId, roomNid) => void this.federated?.sticky.reconsider(roomId, roomNid),
     });
     const pushRules = deps.pushRules ?? DEFAULT_RULES_ONLY;
     const writer = new RoomWriter({ hotRooms, batches, clock, serverName, signingKey, pushRules });

@@ -13,6 +13,7 @@ import { RoomQueues } from './room-queues.ts';
 import { ServeHistory } from './serve-history.ts';
 import { ServeMemberships } from './serve-memberships.ts';
 import { ServePreviews } from './serve-previews.ts';
+import { StickyArrivals } from './sticky-arrivals.ts';
 
 export type { Outcomes } from './arrival.ts';
 export type { ReceiveDeps, ReceiveLog, RoomFederation } from './deps.ts';
@@ -23,6 +24,7 @@ export type { SentEvent, ServedMembership, Template, TemplateRequest } from './s
 /** The rooms as one of many servers has them. */
 export class FederatedRooms {
   readonly receiver: Receiver;
+  readonly sticky: StickyArrivals;
   readonly memberships: RemoteMemberships;
   readonly invites: Invites;
   readonly serveMemberships: ServeMemberships;
@@ -35,7 +37,8 @@ export class FederatedRooms {
   constructor(deps: ReceiveDeps, states: StateReader) {
     const queues = new RoomQueues();
     const outOfBand = new OutOfBand(deps);
-    this.receiver = new Receiver(deps, queues, outOfBand);
+    this.sticky = new StickyArrivals(deps, queues);
+    this.receiver = new Receiver(deps, queues, outOfBand, this.sticky);
     this.memberships = new RemoteMemberships(deps, queues, this.receiver, outOfBand);
     this.invites = new Invites(deps, this.receiver, outOfBand);
     this.serveMemberships = new ServeMemberships(deps, this.receiver);

@@ -5,7 +5,7 @@ import { stateKeyOf } from '../../protocol/state/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
 import { insertRelay, redactionsOf } from '../store/graph-rows.ts';
 import type { StoredEvent } from '../store/index.ts';
-import { type HotRoom, RoomIsHeld, StateNotLoaded } from '../write/hot-room.ts';
+import { type HotRoom, RoomIsHeld } from '../write/hot-room.ts';
 import type { Placement, StateAt } from '../write/pending.ts';
 import { type Arrival, type Known, NO_PLACEMENT } from './arrival.ts';
 import { followedBy, followsAll, isAuthorisedByCurrent, mayRedact } from './arrival-checks.ts';
@@ -17,10 +17,10 @@ import { redactLate } from './late-redactions.ts';
 import { MissingEvents } from './missing-events.ts';
 import type { OutOfBand } from './out-of-band.ts';
 import { impliedCreate } from './outliers.ts';
+import { putLoaded } from './put-loaded.ts';
 import { authStateFor, currentState, differences, resolveStates, stateAfter, withEvent } from './states.ts';
+import type { StickyArrivals } from './sticky-arrivals.ts';
 import { turnedState } from './turned-state.ts';
-
-const STATE_LOADS_MAX = 10;
 
 interface Taken {
   readonly written: Promise<void>;
@@ -31,8 +31,10 @@ export class Placer {
   readonly #deps: ReceiveDeps;
   readonly #outOfBand: OutOfBand;
   readonly #missing: MissingEvents;
+  readonly #sticky: StickyArrivals;
 
-  constructor(deps: ReceiveDeps, outOfBand: OutOfBand) {
+  constructor(deps: ReceiveDeps, outOfBand: OutOfBand, sticky: StickyArrivals) {
+    this.#sticky = sticky;
     this.#deps = deps;
     this.#outOfBand = outOfBand;
     this.#missing = new MissingEvents(deps);
@@ -63,7 +65,8 @@ export class Placer {
     if (stored !== undefined && stored.roomNid !== room.roomNid) {
       throw new DroppedEventError('another room has an event with this id');
     }
-    if (stored?.isPlaced === true || known.placed.has(event.eventId)) return { written: Promise.resolve() };
+    if (known.placed.has(event.eventId)) return { written: Promise.resolve() };
+    if (stored?.isPlaced === true) return { written: this.#sticky.deliver(stored) };
     if (!room.isResident(this.#deps.serverName)) {
       return { written: this.#outOfBand.receive(room, event, arrival.origin) };
     }
@@ -106,8 +109,10 @@ export class Placer {
     const claimed = await this.#fillGapBefore(facts, event, arrival, known, fetched);
     return holdRoom(hotRooms, event.roomId, async (room) => {
       const placement = await database.read((tx) => this.#judge(tx, room, event, claimed, isAuthorised));
-      const { written } = await this.#putLoaded(room, () => this.#put(room, event, arrival, known, placement));
+      const { written } = await putLoaded(hotRooms, room, () => this.#put(room, event, arrival, known, placement));
       await written;
+      const isWaiting = placement.refused === 'soft_failed' && event.stickyDurationMs !== undefined;
+      if (isWaiting) await this.#sticky.noteSoftFailed(room.roomNid);
       // What is gone from the state can't be taken out of a room in memory; it is read anew.
       if ((placement.turned?.removed.length ?? 0) > 0) hotRooms.drop(room);
       return { written };
@@ -243,19 +248,6 @@ export class Placer {
         if (!(error instanceof DroppedEventError)) throw error;
       }
     }
-  }
-
-  /** Puts an event into a held room, with the state events at hand that this needs. */
-  async #putLoaded<T>(room: HotRoom, put: () => T): Promise<T> {
-    for (let loads = 0; loads < STATE_LOADS_MAX; loads++) {
-      try {
-        return put();
-      } catch (error) {
-        if (!(error instanceof StateNotLoaded)) throw error;
-        await this.#deps.hotRooms.decode(error.entries);
-      }
-    }
-    throw new Error(`the state of ${room.roomId} could not be loaded`);
   }
 
   async #factsOf({ roomId }: Event): Promise<RoomFacts> {

@@ -11,6 +11,7 @@ import { verifyAll } from './outliers.ts';
 import { Placer } from './placer.ts';
 import type { RoomQueues } from './room-queues.ts';
 import { isServerAllowed } from './server-acl.ts';
+import type { StickyArrivals } from './sticky-arrivals.ts';
 
 /** For the events of one transaction in one room, other servers are asked so often. */
 const FETCHES_MAX = 300;
@@ -24,10 +25,10 @@ export class Receiver {
   readonly #queues: RoomQueues;
   readonly #placer: Placer;
 
-  constructor(deps: ReceiveDeps, queues: RoomQueues, outOfBand: OutOfBand) {
+  constructor(deps: ReceiveDeps, queues: RoomQueues, outOfBand: OutOfBand, sticky: StickyArrivals) {
     this.#deps = deps;
     this.#queues = queues;
-    this.#placer = new Placer(deps, outOfBand);
+    this.#placer = new Placer(deps, outOfBand, sticky);
   }
 
   /** Takes the events of a transaction; resolves when those that were taken are durable. Rooms go on side by side. */

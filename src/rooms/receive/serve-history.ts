@@ -180,7 +180,8 @@ export class ServeHistory {
   }
 
   /**
-   * The events as a server may see them: redacted where the history visibility keeps them from all of its users.
+   * The events as a server may see them: redacted where the history visibility keeps them from all of its users, unless they
+   * are sticky (MSC4354).
    * Spec: server-server-api/#backfilling-and-retrieving-missing-events, client-server-api/#room-history-visibility
    */
   async #seenBy(tx: ReadTx, origin: ServerName, events: readonly StoredEvent[]): Promise<readonly Event[]> {
@@ -188,11 +189,13 @@ export class ServeHistory {
       tx,
       new Set(events.map((stored) => stored.stateBefore)),
     );
+    const sticky = await this.#states.stickyUntil(tx, events);
     const byRoot = new Map<number, boolean>();
     const seen: Event[] = [];
     for (const stored of events) {
       const visibility = visibilities.get(stored.stateBefore) ?? 'shared';
-      let isSeen = visibility === 'world_readable' || visibility === 'shared' || stored.event.isState;
+      let isSeen =
+        visibility === 'world_readable' || visibility === 'shared' || stored.event.isState || sticky.has(stored.nid);
       if (!isSeen) {
         const known = byRoot.get(stored.stateBefore);
         isSeen = known ?? (await this.#hasMember(tx, stored.stateBefore, origin, visibility === 'invited'));

@@ -61,7 +61,9 @@ export async function placeOutlier(tx: WriteTx, nid: number, row: NewEventRow): 
 export async function insertOrPlace(tx: WriteTx, row: NewEventRow): Promise<number> {
   const known = await tx.find(placeOf, { eventId: row.event_id });
   if (known === undefined) return insertEvent(tx, row);
-  if (known.room_nid !== row.room_nid || known.position !== null || known.state_before !== 0) {
+  const isSoftFailed = known.soft_failed === 1 && row.position !== null;
+  const hasPlace = known.position !== null || (known.state_before !== 0 && !isSoftFailed);
+  if (known.room_nid !== row.room_nid || hasPlace) {
     throw new Error(`${row.event_id} has its place already`);
   }
   await placeOutlier(tx, known.nid, row);
@@ -133,7 +135,10 @@ const deleteGap = compiledOnce<{ roomNid: number; eventId: EventId }>()((db, p) 
 );
 
 const placeOf = compiledOnce<{ eventId: EventId }>()((db, p) =>
-  db.selectFrom('events').select(['nid', 'room_nid', 'position', 'state_before']).where('event_id', '=', p('eventId')),
+  db
+    .selectFrom('events')
+    .select(['nid', 'room_nid', 'position', 'state_before', 'soft_failed'])
+    .where('event_id', '=', p('eventId')),
 );
 
 const nidsByIds = compiledOnce<{ eventIds: readonly EventId[] }>()((db, p) =>

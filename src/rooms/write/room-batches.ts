@@ -18,6 +18,8 @@ export interface RoomBatchesDeps {
   readonly serverName: ServerName;
   readonly persist: Omit<PersistDeps, 'now'>;
   readonly typing?: TypingEnd | undefined;
+  /** The state of a room has changed, and is durable. */
+  readonly onStateChanged?: (roomId: RoomId, roomNid: number) => void;
 }
 
 /** Ends typing notifications: of who has sent a message, and of who has left. */
@@ -114,6 +116,8 @@ export class RoomBatches {
     }
     this.#tell(room, batch, stored);
     this.#endTyping(room, batch);
+    const hasState = batch.events.some(({ entry, placement }) => (entry ?? placement?.stateAfter) !== undefined);
+    if (hasState) this.#deps.onStateChanged?.(room.roomId, room.roomNid);
   }
 
   #endTyping({ roomId }: HotRoom, { events }: Batch): void {
