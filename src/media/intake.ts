@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { MatrixError } from '../protocol/errors.ts';
 import type { ServerName, UserId } from '../protocol/ids/index.ts';
+import type { Chunks } from './blobs/hashing-sink.ts';
 import type { StagedFile, Staging } from './blobs/staging.ts';
 
 /** What is known of a file that comes in. */
@@ -54,8 +55,8 @@ export class Intake {
   }
 
   /** Takes a stream in, up to where it can be kept. Throws `FileVetoError`, leaving nothing behind, where a check refuses it. */
-  async receive(stream: Readable, facts: FileFacts): Promise<StagedFile> {
-    const staged = await this.#staging.receive(stream);
+  async receive(stream: Readable, facts: FileFacts, chunks: Chunks = 'shared'): Promise<StagedFile> {
+    const staged = await this.#staging.receive(stream, chunks);
     try {
       await this.#assertAllowed({ ...facts, path: staged.path, sha256: staged.sha256, sizeBytes: staged.sizeBytes });
       return staged;

@@ -112,7 +112,8 @@ export class Uploads {
   }
 
   #receive(uploader: UserId, upload: Upload, described: Described): Promise<StagedFile> {
-    return this.#deps.intake.receive(upload.stream(), { origin: this.#deps.serverName, uploader, ...described });
+    const { intake, serverName } = this.#deps;
+    return intake.receive(upload.stream(), { origin: serverName, uploader, ...described }, 'ours');
   }
 
   #assertAwaited(row: MediaRow | undefined, userId: UserId): asserts row is MediaRow {

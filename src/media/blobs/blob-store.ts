@@ -13,14 +13,20 @@ export interface StoredBlob {
   readonly sizeBytes: number;
 }
 
+/** What is still to come of a file that was put. */
+export interface PutBlob {
+  /** Resolves when its name is durable too. To be awaited, for it may fail. */
+  readonly isNamed: Promise<void>;
+}
+
 /** Keeps files under their hash. Both implementations pass the same test. */
 export interface BlobStore extends AsyncDisposable {
   /** As in the table of blobs. */
   readonly name: 'local' | 's3';
   /** The size of a file in bytes; undefined where it isn't here. */
   sizeOf(sha256: string): Promise<number | undefined>;
-  /** Takes a file in under its name, once `isNoted` has resolved; durable when it resolves. The staged file may have been moved then. */
-  put(staged: StagedFile, isNoted: Promise<void>): Promise<void>;
+  /** Takes a file in under its name; its bytes are durable when it resolves. The staged file may have been moved then. */
+  put(staged: StagedFile): Promise<PutBlob>;
   /** The bytes; undefined where the file isn't here. The caller has them written, or discards them. */
   open(sha256: string, sizeBytes: number, range?: ByteRange): Promise<WrittenBody | undefined>;
   /** Where the file lies on this machine; undefined for stores elsewhere. */

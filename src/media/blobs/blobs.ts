@@ -69,14 +69,16 @@ export class Blobs implements AsyncDisposable {
   async #place<T>(staged: StagedFile, store: BlobStore, work: (tx: WriteTx) => Promise<T>): Promise<T> {
     const { sha256, sizeBytes } = staged;
     const { database, clock } = this.#deps;
-    const noted = this.#journal.begin(sha256);
-    noted.catch(() => undefined);
+    this.#journal.begin(sha256);
     try {
-      await store.put(staged, noted);
-      return await database.write('main', async (tx) => {
+      const { isNamed } = await store.put(staged);
+      const written = database.write('main', async (tx) => {
         await insertBlob(tx, { sha256, size_bytes: sizeBytes, store: store.name, created_ts: clock.now() });
         return work(tx);
       });
+      // A row whose file has lost its name in a power cut is one that nobody was told of, and `keep` sees that it is lost.
+      const [result] = await Promise.all([written, isNamed]);
+      return result;
     } catch (error) {
       await this.#mend(sha256);
       throw error;
@@ -114,7 +116,7 @@ export class Blobs implements AsyncDisposable {
   }
 
   async #deleteIfUnused(sha256: string): Promise<void> {
-    await this.#journal.begin(sha256);
+    this.#journal.begin(sha256);
     try {
       await this.#deps.database.write('main', (tx) => deleteUnusedBlob(tx, sha256));
       await this.#mend(sha256);
@@ -160,7 +162,8 @@ export class Blobs implements AsyncDisposable {
       );
       await using staged = await staging.receive(through);
       if (staged.sha256 !== sha256) throw new Error(`${sha256} is damaged; it stays where it is`);
-      await target.put(staged, Promise.resolve());
+      const { isNamed } = await target.put(staged);
+      await isNamed;
       await database.write('main', (tx) => setBlobStore(tx, sha256, target.name));
       await source.delete(sha256);
       return true;

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { WrittenBody } from '../../http/result.ts';
-import type { BlobStore, ByteRange, StoredBlob } from './blob-store.ts';
+import type { BlobStore, ByteRange, PutBlob, StoredBlob } from './blob-store.ts';
 import { FileBody } from './file-body.ts';
 import type { StagedFile } from './staging.ts';
 
@@ -37,15 +37,15 @@ export class LocalBlobs implements BlobStore {
     }
   }
 
-  async put(staged: StagedFile, isNoted: Promise<void>): Promise<void> {
+  async put(staged: StagedFile): Promise<PutBlob> {
     const target = this.pathOf(staged.sha256);
-    const [folder] = await Promise.all([this.#folderOf(target), isNoted]);
+    const folder = await this.#folderOf(target);
     // Renamed first: one commit of the file system's journal then holds both, and the second sync finds nothing to do. What a
     // power cut leaves under the name may be torn, but it has no row, and so is never served.
     await rename(staged.path, target);
     staged.wasMoved();
     await staged.handle.datasync();
-    await folder.sync();
+    return { isNamed: folder.sync() };
   }
 
   async open(sha256: string, sizeBytes: number, range?: ByteRange): Promise<WrittenBody | undefined> {

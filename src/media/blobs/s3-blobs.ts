@@ -3,7 +3,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { S3mini } from 's3mini';
 import { WrittenBody } from '../../http/result.ts';
-import type { BlobStore, ByteRange, StoredBlob } from './blob-store.ts';
+import type { BlobStore, ByteRange, PutBlob, StoredBlob } from './blob-store.ts';
 import type { StagedFile } from './staging.ts';
 
 export interface S3Options {
@@ -42,14 +42,15 @@ export class S3Blobs implements BlobStore {
     return exists === true ? this.#client.getContentLength(this.#keyOf(sha256)) : undefined;
   }
 
-  async put(staged: StagedFile, isNoted: Promise<void>): Promise<void> {
-    await isNoted;
+  async put(staged: StagedFile): Promise<PutBlob> {
     const key = this.#keyOf(staged.sha256);
-    if (staged.sizeBytes > PART_BYTES) {
-      await this.#putInParts(key, staged);
-      return;
-    }
-    const { ok, status } = await this.#client.putObject(key, await readPart(staged.handle, 0, staged.sizeBytes));
+    if (staged.sizeBytes > PART_BYTES) await this.#putInParts(key, staged);
+    else await this.#putWhole(key, staged);
+    return { isNamed: Promise.resolve() };
+  }
+
+  async #putWhole(key: string, { handle, sizeBytes }: StagedFile): Promise<void> {
+    const { ok, status } = await this.#client.putObject(key, await readPart(handle, 0, sizeBytes));
     if (!ok) throw new Error(`the object store answered ${status}`);
   }
 

@@ -2,8 +2,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { type Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { type Chunks, HashingSink } from './hashing-sink.ts';
 
 /** A file that has come in whole and is hashed, but isn't durable. Disposing of it closes it, and removes it unless it was moved away. */
 export interface StagedFile extends AsyncDisposable {
@@ -44,14 +45,17 @@ export class Staging {
     return path.join(this.folder, `${randomBytes(12).toString('hex')}${PART}`);
   }
 
-  /** Writes a stream to a file, hashing it on the way. Rejects, leaving nothing behind, where the stream fails. */
-  async receive(stream: Readable): Promise<StagedFile> {
+  /**
+   * Writes a stream to a file, hashing it on the way. Rejects, leaving nothing behind, where the stream fails. The memory of
+   * `ours` chunks is given back as soon as they are written: nobody else may look at them.
+   */
+  async receive(stream: Readable, chunks: Chunks = 'shared'): Promise<StagedFile> {
     const file = this.newPath();
     const handle = await open(file, 'wx+', 0o600);
     this.#receivingCount++;
     try {
       const fair = Math.floor(WAITING_BYTES_MAX / this.#receivingCount);
-      const sink = new HashingSink(handle, Math.max(WRITE_BYTES_MIN, Math.min(WRITE_BYTES_MAX, fair)));
+      const sink = new HashingSink(handle, chunks, Math.max(WRITE_BYTES_MIN, Math.min(WRITE_BYTES_MAX, fair)));
       await pipeline(stream, sink);
       return this.#staged(file, handle, sink.hash.digest('hex'), sink.sizeBytes);
     } catch (error) {
@@ -98,74 +102,12 @@ export class Staging {
         isHere = false;
       },
       [Symbol.asyncDispose]: async () => {
-        await handle.close();
-        if (isHere) await this.remove(file);
+        const closed = handle.close();
+        // One that was moved is durable: nobody needs to wait.
+        if (!isHere) return void closed.catch(() => undefined);
+        await closed;
+        await this.remove(file);
       },
     };
   }
-}
-
-/** Gathers what comes into few large writes, and hashes it while the disk is at it. */
-class HashingSink extends Writable {
-  readonly hash = createHash('sha256');
-  sizeBytes = 0;
-  readonly #handle: FileHandle;
-  readonly #writeBytes: number;
-  #writing: Promise<void> = Promise.resolve();
-  #gathered: Buffer[] = [];
-  #gatheredBytes = 0;
-
-  constructor(handle: FileHandle, writeBytes: number) {
-    super({ highWaterMark: writeBytes, decodeStrings: false });
-    this.#handle = handle;
-    this.#writeBytes = writeBytes;
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#gathered.push(chunk);
-    this.#gatheredBytes += chunk.length;
-    if (this.#gatheredBytes < this.#writeBytes) {
-      done();
-      return;
-    }
-    // The next bytes come in while these are written.
-    const before = this.#writing;
-    this.#flush();
-    before.then(() => done(), done);
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    const before = this.#writing;
-    if (this.#gatheredBytes > 0) this.#flush();
-    Promise.all([before, this.#writing]).then(() => done(), done);
-  }
-
-  /** Waits for the disk before the file is closed under it. */
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#writing.then(
-      () => done(error),
-      (failed: Error) => done(error ?? failed),
-    );
-  }
-
-  #flush(): void {
-    const chunks = this.#gathered;
-    const position = this.sizeBytes;
-    this.sizeBytes += this.#gatheredBytes;
-    this.#writing = writeAll(this.#handle, chunks, this.#gatheredBytes, position);
-    this.#writing.catch(() => undefined);
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    // While the disk is at it.
-    for (const chunk of chunks) this.hash.update(chunk);
-  }
-}
-
-async function writeAll(handle: FileHandle, chunks: Buffer[], total: number, position: number): Promise<void> {
-  const { bytesWritten } = await handle.writev(chunks, position);
-  if (bytesWritten === total) return;
-  // The disk took a part: the rest in one piece, or the error that says why not.
-  const rest = Buffer.concat(chunks).subarray(bytesWritten);
-  const next = await handle.writev([rest], position + bytesWritten);
-  if (next.bytesWritten < rest.length) throw new Error('the disk took less than it was given');
 }
