@@ -3,7 +3,17 @@ import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
 import { DelayedEvents, delayedEventsMigrations } from './delayed-events/index.ts';
-import { deliveryMigrations, GatewayClient, PushDelivery, Pushers, PushFollower } from './delivery/index.ts';
+import {
+  deliveryMigrations,
+  EmailDelivery,
+  emailPusherMigrations,
+  GatewayClient,
+  PushDelivery,
+  Pushers,
+  PushFollower,
+  UnsubscribeLinks,
+} from './delivery/index.ts';
+import type { Mailer } from './email/index.ts';
 import type { RateLimits } from './http/index.ts';
 import type { Jobs } from './jobs/index.ts';
 import { moderationMigrations, Reports } from './moderation/index.ts';
@@ -24,11 +34,14 @@ export interface ClientPartsDeps extends RoomParts {
   readonly jobs: Jobs;
   readonly accounts: Accounts;
   readonly rateLimits: RateLimits;
+  readonly mailer: Mailer | undefined;
 }
 
 /** These parts. Disposing of them stops what `startFollowing` has started. */
 export interface ClientParts extends AsyncDisposable {
   readonly delayedEvents: DelayedEvents;
+  readonly emailDelivery: EmailDelivery;
+  readonly unsubscribeLinks: UnsubscribeLinks;
   readonly gateway: GatewayClient;
   readonly hub: Hub;
   readonly pushers: Pushers;
@@ -45,11 +58,12 @@ export const clientMigrations = joinMigrations(
   userDirectoryMigrations,
   moderationMigrations,
   deliveryMigrations,
+  emailPusherMigrations,
   delayedEventsMigrations,
 );
 
 /** Makes the parts; nothing runs before `startFollowing`. */
-export function makeClientParts(deps: ClientPartsDeps): ClientParts {
+export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientParts> {
   const { config, clock, database, hub, streams, rooms, accounts, presence, jobs, unread, rateLimits, logger } = deps;
   const parts = new AsyncDisposableStack();
   parts.use(presence);
@@ -69,12 +83,34 @@ export function makeClientParts(deps: ClientPartsDeps): ClientParts {
   const { reading, events } = rooms;
   const includesContent = config.push.include_content;
   jobs.declare(new PushDelivery({ database, streams, reading, unread, pushers, gateway, includesContent }).job());
+  const publicUrl = (config.server.public_url ?? `https://${accounts.serverName}`).replace(/\/+$/, '');
+  const unsubscribeLinks = new UnsubscribeLinks(await accounts.secret('unsubscribe'), publicUrl, pushers);
+  const { notifications } = config.email;
+  const emailDelivery = new EmailDelivery({
+    database,
+    streams,
+    jobs,
+    clock,
+    reading,
+    pushers,
+    mailer: notifications.enabled ? deps.mailer : undefined,
+    links: unsubscribeLinks,
+    accounts: accounts.threePids,
+    rules: {
+      appName: config.email.app_name,
+      homeUrl: publicUrl,
+      showsContent: notifications.include_content,
+      delayMs: notifications.delay,
+      pauseMsMax: notifications.pause_max,
+    },
+  });
   const pushFollower = parts.use(
     new PushFollower({
       ...consumers,
       events,
       jobs,
       pushers,
+      emails: emailDelivery,
       accounts: {
         ignoredUsers: (userId) => accounts.ignoredUsers(userId),
         pushRulesOf: (userId) => accounts.pushRules.get(userId),
@@ -93,6 +129,8 @@ export function makeClientParts(deps: ClientPartsDeps): ClientParts {
   jobs.declare(...delayedEvents.jobs());
   return {
     delayedEvents,
+    emailDelivery,
+    unsubscribeLinks,
     gateway,
     hub,
     pushers,

@@ -185,6 +185,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
   );
   const hub = new Hub((error) => logger.error({ err: error, part: 'streams' }, 'a listener failed'));
   const jobs = new Jobs({ database, hub, clock, random: Math.random, log: logger.child({ part: 'jobs' }) });
+  const mailer = makeMailer(config.email);
   const accounts = parts.use(
     await Accounts.open({
       database,
@@ -193,7 +194,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
       clock,
       rateLimits,
       config,
-      mailer: makeMailer(config.email),
+      mailer,
       firstLocalUserIsAdmin,
       onError: (error) => logger.error({ err: error, part: 'accounts' }, 'background work failed'),
     }),
@@ -235,7 +236,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
   );
 
   const clientParts = parts.use(
-    makeClientParts({ config, clock, logger, database, hub, jobs, accounts, rateLimits, ...roomParts }),
+    await makeClientParts({ config, clock, logger, database, hub, jobs, accounts, rateLimits, mailer, ...roomParts }),
   );
 
   const { rooms } = roomParts;

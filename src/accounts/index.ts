@@ -209,6 +209,11 @@ export class Accounts implements AsyncDisposable {
     return propagationJobs(rooms);
   }
 
+  /** A secret of this server, made when it is first asked for. */
+  secret(name: string): Promise<string> {
+    return this.#database.write('main', (tx) => getOrCreateSecret(tx, name, newSecret()));
+  }
+
   /** Deletes tokens and sessions that have expired. To be called now and then, such as once an hour. */
   async deleteExpired(): Promise<void> {
     const now = this.#clock.now();

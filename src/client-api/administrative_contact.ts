@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import { type Accounts, CONFIRM_PATH, mediumNotSupported } from '../accounts/index.ts';
 import type { Config } from '../config/index.ts';
+import { EMAIL_APP_ID, type Pushers } from '../delivery/index.ts';
 import { confirmPage, type LinkPurpose, languageOf, outcomePage } from '../email/index.ts';
 import { type Route, reply, route } from '../http/route.ts';
 import type { Identity } from '../identity/index.ts';
 import { authSchema } from './auth-data.ts';
+import { PAGE_HEADERS } from './email-page.ts';
 import { v3 } from './paths.ts';
 
 const emailRequest = z.object({
@@ -38,8 +40,9 @@ export function administrativeContactRoutes(parts: {
   readonly accounts: Accounts;
   readonly config: Config;
   readonly identity: Identity;
+  readonly pushers: Pushers;
 }): Route[] {
-  const { accounts, config, identity } = parts;
+  const { accounts, config, identity, pushers } = parts;
   const { threePids } = accounts;
   return [
     route({
@@ -116,6 +119,7 @@ export function administrativeContactRoutes(parts: {
             return { id_server_unbind_result: await unbind() };
           }
           await threePids.delete(userId, medium, address);
+          if (medium === 'email') await pushers.delete(userId, EMAIL_APP_ID, address.trim().toLowerCase());
           // It is deleted here, whatever the identity server says.
           return { id_server_unbind_result: await unbind().catch(() => 'no-support') };
         },
@@ -159,13 +163,6 @@ export function administrativeContactRoutes(parts: {
     ...confirmRoutes(accounts, config.email.app_name),
   ];
 }
-
-const PAGE_HEADERS = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy':
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-  'cache-control': 'no-store',
-};
 
 /** The page that the link in a message opens. */
 function confirmRoutes({ threePids }: Accounts, appName: string): Route[] {

@@ -2,7 +2,7 @@
 import type { Accounts } from '../accounts/index.ts';
 import type { Config } from '../config/index.ts';
 import type { DelayedEvents } from '../delayed-events/index.ts';
-import type { GatewayClient, Pushers } from '../delivery/index.ts';
+import type { EmailDelivery, GatewayClient, Pushers, UnsubscribeLinks } from '../delivery/index.ts';
 import type { Devices } from '../devices/index.ts';
 import type { Federation } from '../federation/index.ts';
 import type { Route } from '../http/index.ts';
@@ -30,6 +30,7 @@ import { dehydratedDevicesRoutes } from './dehydrated_devices.ts';
 import { delayedEventsRoutes, withDelays } from './delayed_events.ts';
 import { deviceManagementRoutes } from './device_management.ts';
 import { directoryRoutes } from './directory.ts';
+import { emailUnsubscribeRoutes } from './email-unsubscribe.ts';
 import { eventContextRoutes } from './event_context.ts';
 import { filterRoutes } from './filter.ts';
 import { invitingRoutes } from './inviting.ts';
@@ -87,6 +88,8 @@ import { whoamiRoutes } from './whoami.ts';
 /** The domains that the client-server API is made of. */
 export interface ClientApiParts {
   readonly delayedEvents: DelayedEvents;
+  readonly emailDelivery: EmailDelivery;
+  readonly unsubscribeLinks: UnsubscribeLinks;
   readonly gateway: GatewayClient;
   readonly hub: Hub;
   readonly pushers: Pushers;
@@ -126,6 +129,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...delayedEventsRoutes(parts),
     ...deviceManagementRoutes(parts),
     ...directoryRoutes({ rooms }),
+    ...emailUnsubscribeRoutes(parts),
     ...eventContextRoutes({ reads }),
     ...filterRoutes(parts),
     ...invitingRoutes(parts),

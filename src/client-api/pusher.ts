@@ -1,11 +1,19 @@
 /** Spec: data/api/client-server/pusher.yaml */
 import { z } from 'zod';
-import type { GatewayClient, Pusher, Pushers } from '../delivery/index.ts';
+import { type Accounts, mediumNotSupported, toEmailAddress } from '../accounts/index.ts';
+import {
+  EMAIL_APP_ID,
+  EMAIL_KIND,
+  type EmailDelivery,
+  type GatewayClient,
+  type Pusher,
+  type Pushers,
+} from '../delivery/index.ts';
 import { type Route, route } from '../http/route.ts';
 import { jsonObjectSchema } from '../http/schema.ts';
-import { invalidParam, missingParam } from '../protocol/errors.ts';
-import { fitsBytes } from '../protocol/ids/index.ts';
-import { readString } from '../protocol/json/index.ts';
+import { invalidParam, MatrixError, missingParam } from '../protocol/errors.ts';
+import { fitsBytes, type UserId } from '../protocol/ids/index.ts';
+import { type JsonObject, readString } from '../protocol/json/index.ts';
 import { v3 } from './paths.ts';
 
 const PUSHKEY_BYTES_MAX = 512;
@@ -27,12 +35,30 @@ const body = z.object({
 
 /** Where users want to be told of what happens while they are away. */
 export function pusherRoutes({
+  accounts,
+  emailDelivery,
   pushers,
   gateway,
 }: {
+  readonly accounts: Accounts;
+  readonly emailDelivery: EmailDelivery;
   readonly pushers: Pushers;
   readonly gateway: GatewayClient;
 }): Route[] {
+  const checkGateway = (data: JsonObject): void => {
+    const url = readString(data, 'url');
+    if (url === undefined) throw missingParam('Missing key: data.url');
+    const problem = gateway.problemOf(url);
+    if (problem !== undefined) throw invalidParam(problem);
+  };
+  /** Mails go to addresses only that the user has confirmed. */
+  const ownAddress = async (userId: UserId, { app_id: appId, pushkey }: z.output<typeof body>): Promise<string> => {
+    if (!emailDelivery.isAvailable) throw mediumNotSupported('This server sends no mails about messages');
+    if (appId !== EMAIL_APP_ID) throw invalidParam(`app_id must be ${EMAIL_APP_ID}`);
+    const address = toEmailAddress(pushkey);
+    if ((await accounts.threePids.userOf('email', address)) === userId) return address;
+    throw new MatrixError('M_THREEPID_NOT_FOUND', 'This is not an e-mail address of your account');
+  };
   return [
     route({
       method: 'GET',
@@ -54,23 +80,25 @@ export function pusherRoutes({
       handle: async ({ requester: { userId, deviceId }, body: wish }) => {
         if (!fitsBytes(wish.pushkey, PUSHKEY_BYTES_MAX)) throw invalidParam('pushkey is too long');
         if (wish.kind === null) {
-          await pushers.delete(userId, wish.app_id, wish.pushkey);
+          const pushkey = wish.app_id === EMAIL_APP_ID ? wish.pushkey.trim().toLowerCase() : wish.pushkey;
+          await pushers.delete(userId, wish.app_id, pushkey);
           return {};
         }
-        if (wish.kind !== 'http') throw invalidParam('Only pushers of the kind http are supported');
+        const isEmail = wish.kind === EMAIL_KIND;
+        if (wish.kind !== 'http' && !isEmail) throw invalidParam('Pushers are of the kind http or email');
         const { app_display_name: appDisplayName, device_display_name: deviceDisplayName, lang, data } = wish;
         if (appDisplayName === undefined) throw missingParam('Missing key: app_display_name');
         if (deviceDisplayName === undefined) throw missingParam('Missing key: device_display_name');
         if (lang === undefined) throw missingParam('Missing key: lang');
-        const url = data === undefined ? undefined : readString(data, 'url');
-        if (data === undefined || url === undefined) throw missingParam('Missing key: data.url');
-        const problem = gateway.problemOf(url);
-        if (problem !== undefined) throw invalidParam(problem);
+        if (data === undefined) throw missingParam('Missing key: data');
+        const pushkey = isEmail ? await ownAddress(userId, wish) : wish.pushkey;
+        if (!isEmail) checkGateway(data);
         const isEnabled = wish.enabled ?? wish['org.matrix.msc3881.enabled'] ?? true;
-        const { pushkey, app_id: appId, kind, profile_tag: profileTag } = wish;
+        const { app_id: appId, kind, profile_tag: profileTag } = wish;
         const pusher = {
           userId,
-          deviceId,
+          // Mails are for those who are away: they outlive the device that asked for them.
+          deviceId: isEmail ? undefined : deviceId,
           appId,
           pushkey,
           kind,

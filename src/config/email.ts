@@ -27,6 +27,23 @@ export const emailSection = z
       .prefault('Inglenook <noreply@localhost>')
       .meta({ description: 'The sender of messages.', examples: ['Example <noreply@example.org>'] }),
     app_name: z.string().min(1).prefault('Matrix').meta({ description: 'What messages call this service.' }),
+    notifications: z
+      .strictObject({
+        enabled: z.boolean().prefault(true).meta({ description: 'Whether users may ask for them.' }),
+        include_content: z.boolean().prefault(true).meta({
+          description:
+            'Whether mails show room names, senders and messages, as far as these are not encrypted. Off, they only say how many there are.',
+        }),
+        delay: durationMs({ minMs: 1000 }).prefault('10m').meta({
+          description: 'How long a message must have been unread before a mail tells of it.',
+        }),
+        pause_max: durationMs({ minMs: 60_000 }).prefault('24h').meta({
+          description:
+            'The longest pause between two mails about a room in which the user reads nothing; each pause is longer than the one before.',
+        }),
+      })
+      .prefault({})
+      .meta({ description: 'Mails about missed messages, for users whose client has asked for them.' }),
     token_lifetime: durationMs({ minMs: 60_000 }).prefault('1h').meta({
       description: 'How long the link in a message can be followed.',
     }),

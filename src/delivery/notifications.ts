@@ -66,7 +66,11 @@ function actionsOf({ actions, unread, highlight }: NotificationRow): readonly Js
   return list;
 }
 
-function isRead(read: ReadonlyMap<string, number>, { room_nid, position, thread_root }: NotificationRow): boolean {
+/** Whether a user has read an event, by `readPositions`. */
+export function isRead(
+  read: ReadonlyMap<string, number>,
+  { room_nid, position, thread_root }: Pick<NotificationRow, 'room_nid' | 'position' | 'thread_root'>,
+): boolean {
   const upTo = (thread: string) => read.get(`${room_nid}\0${thread}`) ?? 0;
   return position <= Math.max(upTo(''), upTo(thread_root ?? 'main'));
 }

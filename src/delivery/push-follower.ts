@@ -9,7 +9,8 @@ import { evaluatePush, type PushRuleset } from '../protocol/push/index.ts';
 import { type EventReader, type StoredEvent, UNREAD } from '../rooms/index.ts';
 import type { ReadTx, WriteTx } from '../storage/index.ts';
 import { type ConsumerDeps, runConsumer } from '../streams/index.ts';
-import type { Pushers } from './pushers.ts';
+import type { EmailDelivery } from './email-delivery.ts';
+import { EMAIL_KIND, type Pushers } from './pushers.ts';
 import {
   addToQueue,
   type NotifyingEvent,
@@ -28,6 +29,7 @@ export interface PushFollowerDeps extends ConsumerDeps {
   readonly events: EventReader;
   readonly jobs: Jobs;
   readonly pushers: Pushers;
+  readonly emails: Pick<EmailDelivery, 'needsJob' | 'noteIn'>;
   readonly accounts: {
     ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>>;
     pushRulesOf(userId: UserId): PushRuleset;
@@ -63,8 +65,11 @@ export class PushFollower implements AsyncDisposable {
     const { signal } = this.#controller;
     const common = {
       startAt: 'now',
-      handle: async (notices: readonly Notice[]) =>
-        notices.some(({ to }) => to.length > 0) ? (tx: WriteTx) => this.#enqueue(tx, notices) : undefined,
+      handle: async (notices: readonly Notice[]) => {
+        const work = this.#workOf(notices);
+        const isAny = work.rows.length > 0 || work.mails.size > 0;
+        return isAny ? (tx: WriteTx) => this.#enqueue(tx, work) : undefined;
+      },
       signal,
     } as const;
     this.#ended = Promise.all([
@@ -149,19 +154,38 @@ export class PushFollower implements AsyncDisposable {
     return userIds;
   }
 
-  async #enqueue(tx: WriteTx, notices: readonly Notice[]): Promise<void> {
-    const rows: Omit<QueueRow, 'queue_id'>[] = [];
+  #workOf(notices: readonly Notice[]): Work {
+    const rows: Work['rows'][number][] = [];
     const counted = new Set<number>();
-    for (const { userId, eventNid, tweaks } of notices.flatMap((notice) => notice.to)) {
-      for (const { id } of this.#deps.pushers.enabledOf(userId)) {
-        if (eventNid === null && counted.has(id)) continue;
-        counted.add(id);
-        rows.push({ pusher_id: id, event_nid: eventNid, tweaks });
+    const mails = new Map<number, number>();
+    for (const { position, to } of notices) {
+      for (const { userId, eventNid, tweaks } of to) {
+        for (const { id, kind } of this.#deps.pushers.enabledOf(userId)) {
+          if (kind === EMAIL_KIND) {
+            if (eventNid !== null && !mails.has(id) && this.#deps.emails.needsJob(id)) mails.set(id, position);
+            continue;
+          }
+          if (eventNid === null && counted.has(id)) continue;
+          counted.add(id);
+          rows.push({ pusher_id: id, event_nid: eventNid, tweaks });
+        }
       }
     }
+    return { rows, mails };
+  }
+
+  async #enqueue(tx: WriteTx, { rows, mails }: Work): Promise<void> {
     await addToQueue(tx, rows);
-    for (const pusherId of counted) {
+    for (const pusherId of new Set(rows.map((row) => row.pusher_id))) {
       await this.#deps.jobs.enqueue(tx, DELIVER_JOB, { pusherId }, { key: String(pusherId) });
     }
+    for (const [pusherId, position] of mails) await this.#deps.emails.noteIn(tx, pusherId, position);
   }
+}
+
+/** What notices come to. */
+interface Work {
+  readonly rows: readonly Omit<QueueRow, 'queue_id'>[];
+  /** For pushers by e-mail, the position of the first event. */
+  readonly mails: ReadonlyMap<number, number>;
 }

@@ -4,6 +4,10 @@ import type { JsonObject } from '../protocol/json/index.ts';
 import type { Database, WriteTx } from '../storage/index.ts';
 import { deletePushers, listPushers, type PusherRow, putPusher } from './store.ts';
 
+/** Pushers by mail, and what their app is called. Spec: client-server-api/#post_matrixclientv3pushersset */
+export const EMAIL_KIND = 'email';
+export const EMAIL_APP_ID = 'm.email';
+
 /** A way to reach a user's device. */
 export interface Pusher {
   readonly id: number;
@@ -50,6 +54,11 @@ export class Pushers {
   /** The pushers of a user. */
   of(userId: UserId): readonly Pusher[] {
     return [...(this.#byUser.get(userId) ?? [])];
+  }
+
+  /** The pusher of an id. */
+  find(id: number): Pusher | undefined {
+    return this.#byId.get(id);
   }
 
   /** Those of a user that are switched on. */

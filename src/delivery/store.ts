@@ -10,6 +10,7 @@ import {
   type Tables,
   type WriteTx,
 } from '../storage/index.ts';
+import { deleteMailStates } from './email-store.ts';
 
 declare module '../storage/tables.ts' {
   interface Tables {
@@ -101,6 +102,7 @@ export async function putPusher(tx: WriteTx, row: Omit<PusherRow, 'pusher_id'>):
 /** Deletes pushers with what waits for them. */
 export async function deletePushers(tx: WriteTx, pusherIds: readonly number[]): Promise<void> {
   await tx.db.deleteFrom('push_queue').where('pusher_id', 'in', idList(pusherIds)).execute();
+  await deleteMailStates(tx, pusherIds);
   await tx.db.deleteFrom('pushers').where('pusher_id', 'in', idList(pusherIds)).execute();
 }
 
@@ -218,10 +220,16 @@ export interface NotificationRow {
   readonly actions: string | null;
 }
 
-/** The statement that finds what notified a user, the newest first, before a position. */
+/** The statement that finds what notified a user, the newest first, after and before a position. */
 export function notificationsOf(
   tx: ReadTx,
-  { userId, before, limit, onlyHighlights }: { userId: UserId; before: number; limit: number; onlyHighlights: boolean },
+  {
+    userId,
+    after = 0,
+    before,
+    limit,
+    onlyHighlights,
+  }: { userId: UserId; after?: number; before: number; limit: number; onlyHighlights: boolean },
 ): { readonly sql: string; readonly parameters: readonly unknown[] } {
   return tx.db
     .selectFrom('memberships as m')
@@ -232,7 +240,7 @@ export function notificationsOf(
     .select(['e.nid', 'e.position', 'e.room_nid', 'e.thread_root', 'e.unread', 'n.highlight', 'n.actions'])
     .where('m.user_id', '=', userId)
     .where('m.membership', '=', 'join')
-    .where('e.position', '>', 0)
+    .where('e.position', '>', after)
     .where('e.position', '<', before)
     .where('e.sender', '!=', userId)
     .where('e.redacted_by', 'is', null)

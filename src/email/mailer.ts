@@ -5,6 +5,10 @@ export interface Message {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
+  /** Further headers, by name. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The same for the same message, so that one that is sent twice is known as such. */
+  readonly messageId?: string;
 }
 
 /** Sends messages. */
@@ -34,7 +38,8 @@ export function makeMailer({ smtp, from }: Config['email']): Mailer | undefined 
       const { createTransport } = await import('nodemailer');
       const transport = createTransport(options);
       try {
-        await transport.sendMail({ from, ...message });
+        const { headers, ...rest } = message;
+        await transport.sendMail({ from, ...rest, ...(headers === undefined ? {} : { headers: { ...headers } }) });
       } finally {
         transport.close();
       }

@@ -12,6 +12,8 @@ interface Texts {
   readonly confirm: string;
   readonly done: string;
   readonly failed: string;
+  readonly stop: string;
+  readonly stopped: string;
 }
 
 const TEXTS: Readonly<Record<Language, Texts>> = {
@@ -30,6 +32,8 @@ const TEXTS: Readonly<Record<Language, Texts>> = {
     confirm: 'Confirm',
     done: 'Your e-mail address is confirmed. You can go back to where you came from.',
     failed: 'This link is not valid, or no longer.',
+    stop: 'Send me no more of these mails',
+    stopped: 'You get no more mails about missed messages at this address.',
   },
   zh: {
     subject: {
@@ -46,6 +50,8 @@ const TEXTS: Readonly<Record<Language, Texts>> = {
     confirm: '确认',
     done: '您的电子邮件地址已确认。现在可以返回原来的页面。',
     failed: '此链接无效或已过期。',
+    stop: '不再向我发送此类邮件',
+    stopped: '您将不再在此地址收到关于错过消息的邮件。',
   },
 };
 
@@ -70,8 +76,14 @@ export function confirmPage(language: Language, appName: string): string {
   return page(language, appName, `<form method="post"><button>${TEXTS[language].confirm}</button></form>`);
 }
 
+/** The page behind the link that ends mails about missed messages. */
+export function unsubscribePage(language: Language, appName: string): string {
+  const { stop } = TEXTS[language];
+  return page(language, appName, `<form method="post"><button>${stop}</button></form>`);
+}
+
 /** The page that says how it went. */
-export function outcomePage(language: Language, appName: string, outcome: 'done' | 'failed'): string {
+export function outcomePage(language: Language, appName: string, outcome: 'done' | 'failed' | 'stopped'): string {
   return page(language, appName, `<p>${TEXTS[language][outcome]}</p>`);
 }
 

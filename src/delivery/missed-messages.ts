@@ -1,0 +1,58 @@
+import type { UserId } from '../protocol/ids/index.ts';
+import { listRoomsOfUser, type Reading, RoomSight, type StoredEvent } from '../rooms/index.ts';
+import type { mailState } from './email-store.ts';
+import { isRead } from './notifications.ts';
+import { type NotificationRow, notificationsOf, readPositions } from './store.ts';
+
+/** What a user has missed in a room, oldest first. */
+export interface MissedRoom {
+  readonly roomNid: number;
+  readonly events: readonly StoredEvent[];
+  readonly isInvite: boolean;
+  /** Whether the user has read since the last mail about the room. */
+  readonly hasReadSince: boolean;
+}
+
+type MailState = NonNullable<Awaited<ReturnType<typeof mailState>>>;
+
+/** Of more than this only the newest are looked at. */
+const EVENTS_MAX = 300;
+
+/** What notified a user and is neither read nor mailed, by room; and invites that are open. */
+export async function missedBy(
+  reading: Reading,
+  userId: UserId,
+  { donePosition, rooms: mailed }: MailState,
+): Promise<readonly MissedRoom[]> {
+  const { database, events, states, accounts } = reading;
+  const asked = { userId, after: donePosition, before: Number.MAX_SAFE_INTEGER, limit: EVENTS_MAX };
+  const statement = await database.read(async (tx) => notificationsOf(tx, { ...asked, onlyHighlights: false }));
+  const rows = (await database.readAside(statement.sql, statement.parameters)) as readonly NotificationRow[]; // the row's type is the builder's word
+  const ignored = await accounts.ignoredUsers(userId);
+  return database.read(async (tx) => {
+    const known = [...new Set([...rows.map((row) => row.room_nid), ...mailed.keys()])];
+    const read = await readPositions(tx, userId, known);
+    const missed = new Map<number, StoredEvent[]>();
+    for (const row of [...rows].reverse()) {
+      if (row.position <= (mailed.get(row.room_nid)?.mailed_position ?? 0) || isRead(read, row)) continue;
+      const [stored] = await events.byNids(tx, [row.nid]);
+      if (stored === undefined || ignored.has(stored.event.sender)) continue;
+      const sight = new RoomSight(states, userId, { kind: 'joined' });
+      if ((await sight.visible(tx, [stored])).length === 0) continue;
+      missed.set(row.room_nid, [...(missed.get(row.room_nid) ?? []), stored]);
+    }
+    const found: MissedRoom[] = [...missed].map(([roomNid, list]) => {
+      const before = mailed.get(roomNid)?.mailed_position ?? 0;
+      const hasReadSince = isRead(read, { room_nid: roomNid, position: before, thread_root: null });
+      return { roomNid, events: list, isInvite: false, hasReadSince };
+    });
+    for (const row of await listRoomsOfUser(tx, userId)) {
+      if (row.membership !== 'invite' || ignored.has(row.sender)) continue;
+      const [stored] = await events.byNids(tx, [row.event_nid]);
+      const isNew = row.position > Math.max(donePosition, mailed.get(row.room_nid)?.mailed_position ?? 0);
+      if (stored === undefined || !isNew) continue;
+      found.push({ roomNid: row.room_nid, events: [stored], isInvite: true, hasReadSince: false });
+    }
+    return found;
+  });
+}
