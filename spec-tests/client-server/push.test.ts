@@ -174,7 +174,8 @@ describe('pushers', () => {
 
   it('are refused where something is missing or wrong', async () => {
     assert.equal((await setPusher(bob, 'x', { lang: undefined })).body.errcode, 'M_MISSING_PARAM');
-    assert.equal((await setPusher(bob, 'x', { kind: 'email' })).body.errcode, 'M_INVALID_PARAM');
+    assert.equal((await setPusher(bob, 'x', { kind: 'pigeon' })).body.errcode, 'M_INVALID_PARAM');
+    assert.equal((await setPusher(bob, 'x', { kind: 'email' })).body.errcode, 'M_THREEPID_MEDIUM_NOT_SUPPORTED');
     assert.equal((await setPusher(bob, 'x', { data: {} })).body.errcode, 'M_MISSING_PARAM');
     assert.equal((await setPusher(bob, 'x', { data: { url: 'http://h/other' } })).body.errcode, 'M_INVALID_PARAM');
     assert.equal((await setPusher(bob, 'x'.repeat(600))).body.errcode, 'M_INVALID_PARAM');
