@@ -45,6 +45,7 @@ export interface BuilderEvent {
 /** What forks of a room have in common. */
 interface Graph {
   readonly rules: RoomVersionRules;
+  readonly name: string;
   readonly roomId: RoomId;
   readonly events: Map<EventId, Event>;
   lastTs: number;
@@ -54,6 +55,8 @@ interface Graph {
 export interface RoomBuilderOptions {
   readonly version?: string;
   readonly creator?: string;
+  /** The localpart of the room's id, for tests with several rooms. */
+  readonly name?: string;
   /** Goes into the create event beside what it needs. */
   readonly content?: JsonObject;
 }
@@ -63,6 +66,11 @@ export function testUser(name: string): UserId {
   const userId = parseUserId(name.startsWith('@') ? name : `@${name}:example.org`);
   if (userId === undefined) throw new Error(`${name} is not a user`);
   return userId;
+}
+
+/** How the ids of events begin, in room versions 1 and 2: no two rooms have the same. */
+function eventIdsOf(roomName: string): string {
+  return roomName === 'room' ? 'event' : `${roomName}event`;
 }
 
 function requireRoomId(text: string): RoomId {
@@ -105,6 +113,7 @@ export class RoomBuilder {
   static create({
     version = DEFAULT_ROOM_VERSION,
     creator = 'alice',
+    name = 'room',
     content = {},
   }: RoomBuilderOptions = {}): RoomBuilder {
     const rules = roomVersionRules(version);
@@ -121,14 +130,14 @@ export class RoomBuilder {
         depth: 1,
         prevEvents: [],
         authEvents: [],
-        ...(rules.createEventIsRoomId ? {} : { roomId: requireRoomId(`!room:${server}`) }),
-        ...(rules.eventIds === 'in-event' ? { eventId: makeEventId('event0', server) } : {}),
+        ...(rules.createEventIsRoomId ? {} : { roomId: requireRoomId(`!${name}:${server}`) }),
+        ...(rules.eventIds === 'in-event' ? { eventId: makeEventId(`${eventIdsOf(name)}0`, server) } : {}),
       },
       rules,
       server,
       TEST_SIGNING_KEY,
     );
-    const graph = { rules, roomId: create.roomId, events: new Map([[create.eventId, create]]), lastTs: FIRST_TS };
+    const graph = { rules, name, roomId: create.roomId, events: new Map([[create.eventId, create]]), lastTs: FIRST_TS };
     return new RoomBuilder(graph, new Map([[stateKeyOf('m.room.create', ''), create.eventId]]), [create.eventId]);
   }
 
@@ -187,7 +196,7 @@ export class RoomBuilder {
     const server = serverNameOf(sender);
     const originServerTs = draft.originServerTs ?? this.graph.lastTs + STEP_MS;
     const inEvent = this.rules.eventIds === 'in-event';
-    const eventId = draft.eventId ?? makeEventId(`event${this.graph.events.size}`, server);
+    const eventId = draft.eventId ?? makeEventId(`${eventIdsOf(this.graph.name)}${this.graph.events.size}`, server);
     return buildEvent(
       {
         roomId: this.roomId,

@@ -18,6 +18,7 @@ export interface Arrival {
 export const NO_PLACEMENT: Placement = {
   refused: undefined,
   stateBefore: undefined,
+  isInner: false,
   stateAfter: undefined,
   turned: undefined,
   extremitiesAfter: undefined,

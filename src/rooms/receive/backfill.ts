@@ -113,9 +113,9 @@ export class Backfill {
     const missing = event.prevEvents.filter((id) => !placed.some((stored) => stored.event.eventId === id));
     let states: readonly StateAt[] = placed.map(stateAfter);
     if (missing.length > 0) {
-      const claimed = await this.#missing.claimedState(facts, event, where.server);
+      const claimed = await this.#missing.claimedStates(facts, event, where.server);
       if (claimed === undefined) return false;
-      states = [claimed];
+      states = [...states, ...claimed];
     }
     const before = event.isCreate
       ? { root: 0, changes: new Map() }

@@ -8,8 +8,8 @@ export interface Fetched {
   readonly between: Map<EventId, readonly Event[]>;
   /** Events whose auth chains were asked for, and kept. */
   readonly authChains: Set<EventId>;
-  /** The state before an event as it was claimed; undefined where nobody would tell. */
-  readonly states: Map<EventId, StateAt | undefined>;
+  /** The states after what we lack before an event, as they were claimed; undefined where nobody would tell. */
+  readonly states: Map<EventId, readonly StateAt[] | undefined>;
 }
 
 /** Nothing was asked yet. */

@@ -1,3 +1,4 @@
+import { checkAuth } from '../../protocol/auth/index.ts';
 import type { Event } from '../../protocol/event/index.ts';
 import { PREV_EVENTS_MAX } from '../../protocol/event/index.ts';
 import type { EventId, ServerName } from '../../protocol/ids/index.ts';
@@ -10,6 +11,7 @@ import type { Extremity } from '../write/hot-room.ts';
 import type { StateAt } from '../write/pending.ts';
 import type { ReceiveDeps, RoomFacts } from './deps.ts';
 import { inOrder, keepOutliers, tryParse, verifyAll } from './outliers.ts';
+import { authStateFor, withEvent } from './states.ts';
 
 /** Of a gap, so many events are asked for at once, and so often. */
 const ASKED_MAX = 100;
@@ -63,17 +65,51 @@ export class MissingEvents {
     return inOrder(oldestFirst, (one) => one.prevEvents);
   }
 
-  /** The state before an event as another server claims it, made of events that we checked and keep. */
-  async claimedState(room: RoomFacts, event: Event, server: ServerName): Promise<StateAt | undefined> {
+  /**
+   * The states after those predecessors of an event that we lack, as another server claims them, made of events that we
+   * checked and keep. Where it lacks one of them itself: the state before the event. Undefined where it tells neither.
+   */
+  async claimedStates(room: RoomFacts, event: Event, server: ServerName): Promise<readonly StateAt[] | undefined> {
+    const states: StateAt[] = [];
+    for (const id of await this.#lacking(room, event.prevEvents)) {
+      const after = await this.#claimedStateAfter(room, id, server);
+      if (after === undefined) {
+        const before = await this.#claimedStateBefore(room, event.eventId, server);
+        return before === undefined ? undefined : [before];
+      }
+      states.push(after);
+    }
+    return states;
+  }
+
+  async #claimedStateAfter(room: RoomFacts, eventId: EventId, server: ServerName): Promise<StateAt | undefined> {
+    const before = await this.#claimedStateBefore(room, eventId, server);
+    if (before === undefined) return undefined;
+    const { database, reader, federation } = this.#deps;
+    const find = async () => (await database.read((tx) => reader.byIds(tx, [eventId])))[0];
+    let stored = await find();
+    if (stored === undefined) {
+      const pdu = await this.#try(() => federation.calls.event(server, eventId));
+      await keepOutliers(this.#deps, room, pdu === undefined ? [] : [pdu]);
+      stored = await find();
+    }
+    if (stored === undefined || stored.roomNid !== room.roomNid) return undefined;
+    const { event, nid, isRejected } = stored;
+    if (event.stateKey === undefined || isRejected) return before;
+    const auth = await database.read((tx) => authStateFor(tx, this.#deps, before, event));
+    return checkAuth(event, auth).allowed ? withEvent(before, event, nid) : before;
+  }
+
+  async #claimedStateBefore(room: RoomFacts, eventId: EventId, server: ServerName): Promise<StateAt | undefined> {
     const { calls } = this.#deps.federation;
-    const ids = await this.#try(() => calls.stateIds(server, room.roomId, event.eventId));
+    const ids = await this.#try(() => calls.stateIds(server, room.roomId, eventId));
     if (ids === undefined || ids.pduIds.length === 0) return undefined;
     const wanted = [...ids.pduIds, ...ids.authChainIds];
     const known = await this.#deps.database.read((tx) => nidsOf(tx, wanted));
     const missing = wanted.filter((id) => !known.has(id));
     let pdus: readonly JsonObject[] = [];
     if (missing.length > SINGLE_EVENTS_MAX) {
-      const whole = await this.#try(() => calls.state(server, room.roomId, event.eventId));
+      const whole = await this.#try(() => calls.state(server, room.roomId, eventId));
       pdus = [...(whole?.state ?? []), ...(whole?.authChain ?? [])];
     } else {
       const fetched = await Promise.all(missing.map((id) => this.#try(() => calls.event(server, id))));

@@ -3,7 +3,7 @@ import type { Event } from '../../protocol/event/index.ts';
 import type { EventId, ServerName } from '../../protocol/ids/index.ts';
 import { stateKeyOf } from '../../protocol/state/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
-import { insertRelay, redactionsOf } from '../store/graph-rows.ts';
+import { insertRelay, isNamed, redactionsOf } from '../store/graph-rows.ts';
 import type { StoredEvent } from '../store/index.ts';
 import { type HotRoom, RoomIsHeld } from '../write/hot-room.ts';
 import type { Placement, StateAt } from '../write/pending.ts';
@@ -124,7 +124,7 @@ export class Placer {
     tx: ReadTx,
     room: HotRoom,
     event: Event,
-    claimed: StateAt | undefined,
+    claimed: readonly StateAt[] | undefined,
     isAuthorised: boolean,
   ): Promise<Placement> {
     const { reader } = this.#deps;
@@ -133,7 +133,7 @@ export class Placer {
     const placed = prev.filter((stored) => stored.isPlaced && stored.roomNid === room.roomNid);
     const missing = event.prevEvents.filter((id) => !placed.some((stored) => stored.event.eventId === id));
     const states = placed.map(stateAfter);
-    if (claimed !== undefined && missing.length > 0) states.push(claimed);
+    if (claimed !== undefined && missing.length > 0) states.push(...claimed);
     if (states.length === 0) throw new DroppedEventError('it follows nothing that is known here');
     const resolved = await resolveStates(tx, this.#deps, room, states);
     const isCurrent = (await differences(tx, this.#deps, currentState(room), resolved)).size === 0;
@@ -155,30 +155,35 @@ export class Placer {
     event: Event,
     before: StateAt,
     placed: readonly StoredEvent[],
-  ): Promise<Pick<Placement, 'extremitiesAfter' | 'stateAfter' | 'turned'>> {
+  ): Promise<Pick<Placement, 'extremitiesAfter' | 'isInner' | 'stateAfter' | 'turned'>> {
     const followed = await followedBy(tx, this.#deps.reader, event);
     const extremitiesAfter = room.extremities.filter(({ eventId }) => !followed.has(eventId));
+    // What came before it, late, is no end of the graph.
+    const isInner = extremitiesAfter.length > 0 && (await isNamed(tx, room.roomNid, event.eventId));
+    const ends = { extremitiesAfter, isInner };
     const [only] = placed;
     const isMessageOnBranch =
+      !isInner &&
       event.stateKey === undefined &&
       placed.length === 1 &&
       event.prevEvents.length === 1 &&
       room.extremities.some(({ eventId }) => eventId === only?.event.eventId);
     // The branch goes on with the state that it had: so does the room.
-    if (isMessageOnBranch) return { extremitiesAfter, stateAfter: undefined, turned: undefined };
+    if (isMessageOnBranch) return { ...ends, stateAfter: undefined, turned: undefined };
     const others = await this.#deps.reader.byIds(
       tx,
       extremitiesAfter.map(({ eventId }) => eventId),
     );
-    const after = withEvent(before, event, 0);
-    const resolved = await resolveStates(tx, this.#deps, room, [...others.map(stateAfter), after], event);
+    const states = others.map(stateAfter);
+    if (!isInner) states.push(withEvent(before, event, 0));
+    const resolved = await resolveStates(tx, this.#deps, room, states, event);
     const changes = await differences(tx, this.#deps, currentState(room), resolved);
     const own = event.stateKey === undefined ? undefined : stateKeyOf(event.type, event.stateKey);
     const keepsOwn = own !== undefined && changes.get(own)?.eventId === event.eventId;
     const isSimple = changes.size === (keepsOwn ? 1 : 0) && keepsOwn === (own !== undefined);
-    if (isSimple) return { extremitiesAfter, stateAfter: undefined, turned: undefined };
+    if (isSimple) return { ...ends, stateAfter: undefined, turned: undefined };
     const turned = await turnedState(tx, this.#deps, changes, keepsOwn ? own : undefined);
-    return { extremitiesAfter, stateAfter: resolved, turned };
+    return { ...ends, stateAfter: resolved, turned };
   }
 
   /** Check 4: whether the auth events allow the event. @throws DroppedEventError, NeedsFetch */
@@ -201,7 +206,7 @@ export class Placer {
   }
 
   /**
-   * Takes what is missing before an event. Where that can't be had whole, gives the state that its sender claims.
+   * Takes what is missing before an event. Where that can't be had whole, gives the states that its sender claims.
    * @throws DroppedEventError, NeedsFetch
    */
   async #fillGapBefore(
@@ -210,7 +215,7 @@ export class Placer {
     arrival: Arrival,
     known: Known,
     fetched: Fetched,
-  ): Promise<StateAt | undefined> {
+  ): Promise<readonly StateAt[] | undefined> {
     if (await this.#missing.hasAll(facts, event.prevEvents)) return undefined;
     const { eventId } = event;
     if (arrival.isFetched !== true) {
@@ -227,7 +232,7 @@ export class Placer {
     }
     if (!fetched.states.has(eventId)) {
       throw new NeedsFetch(async () => {
-        fetched.states.set(eventId, await this.#missing.claimedState(facts, event, arrival.origin));
+        fetched.states.set(eventId, await this.#missing.claimedStates(facts, event, arrival.origin));
       });
     }
     const claimed = fetched.states.get(eventId);

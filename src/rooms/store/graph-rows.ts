@@ -76,6 +76,11 @@ export async function insertGap(tx: WriteTx, roomNid: number, missing: EventId, 
   await bulkInsert(tx, 'event_gaps', [row], 'ignore');
 }
 
+/** Whether an event that is seen in the room names this one as its predecessor, and lacked it. */
+export async function isNamed(tx: ReadTx, roomNid: number, eventId: EventId): Promise<boolean> {
+  return (await tx.find(namedBy, { roomNid, eventId })) !== undefined;
+}
+
 /** An event that was missing is there. */
 export async function fillGap(tx: WriteTx, roomNid: number, eventId: EventId): Promise<void> {
   await tx.change(deleteGap, { roomNid, eventId });
@@ -132,6 +137,18 @@ export async function redactionsOf(tx: ReadTx, eventIds: readonly EventId[]) {
 
 const deleteGap = compiledOnce<{ roomNid: number; eventId: EventId }>()((db, p) =>
   db.deleteFrom('event_gaps').where('room_nid', '=', p('roomNid')).where('missing_event_id', '=', p('eventId')),
+);
+
+const namedBy = compiledOnce<{ roomNid: number; eventId: EventId }>()((db, p) =>
+  db
+    .selectFrom('event_gaps')
+    .innerJoin('events', 'events.nid', 'event_gaps.event_nid')
+    .select('event_gaps.event_nid')
+    .where('event_gaps.room_nid', '=', p('roomNid'))
+    .where('event_gaps.missing_event_id', '=', p('eventId'))
+    .where('events.rejected', '=', 0)
+    .where('events.soft_failed', '=', 0)
+    .limit(1),
 );
 
 const placeOf = compiledOnce<{ eventId: EventId }>()((db, p) =>

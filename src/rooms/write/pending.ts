@@ -46,6 +46,8 @@ export interface Placement {
   readonly turned: TurnedState | undefined;
   /** The extremities after it, where it doesn't simply follow those that there are. */
   readonly extremitiesAfter: readonly Extremity[] | undefined;
+  /** Whether others follow it already, so that it is no extremity. */
+  readonly isInner: boolean;
   /** Predecessors that we don't have. */
   readonly missing: readonly EventId[];
   /** A redaction of an event that we don't have yet. */

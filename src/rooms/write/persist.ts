@@ -88,7 +88,7 @@ async function persistEvent(
     room_nid: room.roomNid,
     event_id: event.eventId,
     position: refused === undefined ? position : null,
-    depth: event.depth,
+    depth: Math.min(event.depth, Number.MAX_SAFE_INTEGER),
     type: event.type,
     state_key: event.stateKey ?? null,
     sender: event.sender,

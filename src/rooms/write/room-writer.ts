@@ -252,7 +252,7 @@ export class RoomWriter {
     const extremity: Extremity = { eventId: event.eventId, depth: event.depth, nid: 0, hash };
     const prev = new Set(event.prevEvents);
     const others = placement?.extremitiesAfter ?? extremitiesBefore.filter(({ eventId }) => !prev.has(eventId));
-    room.extremities = [...others, extremity];
+    room.extremities = placement?.isInner === true ? others : [...others, extremity];
     room.figures = figures;
     for (const one of turned?.entries ?? []) {
       room.state.set(`${one.entry.type}\0${one.entry.stateKey}`, one.entry);
