@@ -1,11 +1,13 @@
 import type { Clock } from '../clock.ts';
 import { strippedState } from '../protocol/event/index.ts';
+import type { RoomEventFilter } from '../protocol/filter/index.ts';
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import { isJsonArray, type JsonObject } from '../protocol/json/index.ts';
 import type { ReadTx } from '../storage/index.ts';
 import type { Receipts, Typing, TypingInRoom, UnreadCounts, UnreadRequest, UnreadRoom } from './ephemeral/index.ts';
 import { standingOf } from './read/access.ts';
 import { type Reading, RoomSight, type Viewer } from './read/index.ts';
+import { withRelated } from './read/related-filter.ts';
 import type { RoomSummary, Summaries } from './read/summary.ts';
 import {
   listRoomsOfUser,
@@ -128,6 +130,11 @@ export class SyncSource {
       events.push(JSON.stringify(strippedState(inviter.event)));
     }
     return [...events, own];
+  }
+
+  /** Those of the events that have the children that a filter asks for (MSC3440). */
+  withRelated(tx: ReadTx, events: readonly StoredEvent[], filter: RoomEventFilter): Promise<readonly StoredEvent[]> {
+    return withRelated(tx, events, filter);
   }
 
   /** The sticky events of rooms after a position up to another one that haven't expired, in their order. */

@@ -1,4 +1,5 @@
 /** What sync asks of the rooms: satisfied by `rooms`, declared here so that the list of it can be read in one place. */
+import type { RoomEventFilter } from '../protocol/filter/index.ts';
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import type {
   MemberPosition,
@@ -58,6 +59,8 @@ export interface SyncRooms {
     userId: UserId,
     range: { readonly roomNids: readonly number[]; readonly after: number; readonly upTo: number },
   ): Promise<ReadonlyMap<number, object>>;
+  /** Those of the events that have the children that a filter asks for (MSC3440). */
+  withRelated(tx: ReadTx, events: readonly StoredEvent[], filter: RoomEventFilter): Promise<readonly StoredEvent[]>;
   /** The sticky events of rooms after a position up to another one that haven't expired, in their order. */
   sticky(
     tx: ReadTx,

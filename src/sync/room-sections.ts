@@ -1,5 +1,5 @@
 import { STICKY_KEY } from '../protocol/event/index.ts';
-import { acceptsNothing, matchesRoom } from '../protocol/filter/index.ts';
+import { acceptsNothing, asksForRelated, matchesRoom } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import type { RoomSight, RoomSummary, StoredEvent, UnreadRoom } from '../rooms/index.ts';
 import type { ReadTx } from '../storage/index.ts';
@@ -48,7 +48,7 @@ export async function joinedRoom(
   const sight = await rooms.sight(tx, viewer.userId, room.roomNid, true);
   // Who was in the room at the token and has been since sees all that came since.
   const hidesNothing = known !== undefined && room.position <= known;
-  const chunk = await timelineOf(tx, context, room, {
+  const chunk = await timelineOf(tx, rooms, context, room, {
     part,
     upTo: to.events,
     visible: visibleIn(tx, context, sight, hidesNothing),
@@ -114,7 +114,7 @@ export async function leftRoom(
   let state: RoomState = { events: [], told: [] };
   if (stay !== undefined) {
     const upTo = Math.min(stay.position, to.events);
-    chunk = await timelineOf(tx, context, room, {
+    chunk = await timelineOf(tx, rooms, context, room, {
       part,
       upTo,
       visible: visibleIn(tx, context, sight, false),
@@ -143,6 +143,7 @@ interface TimelineWish {
 
 async function timelineOf(
   tx: ReadTx,
+  rooms: SyncRooms,
   { query, chunks, lastEvents }: SyncContext,
   room: UserRoom,
   { part, upTo, visible }: TimelineWish,
@@ -151,7 +152,10 @@ async function timelineOf(
   if (matchesRoom(filter, room.roomId) && !acceptsNothing(filter)) {
     // The same for all who wait, whatever happened elsewhere meanwhile.
     const last = Math.min(upTo, lastEvents.get(room.roomId) ?? upTo);
-    const range = { roomNid: room.roomNid, filter, after: part.position, upTo: last, visible };
+    const related = asksForRelated(filter)
+      ? (events: readonly StoredEvent[]) => rooms.withRelated(tx, events, filter)
+      : undefined;
+    const range = { roomNid: room.roomNid, filter, after: part.position, upTo: last, related, visible };
     const chunk = await readTimeline(tx, chunks, range);
     return part.hasOld ? { ...chunk, limited: true } : chunk;
   }

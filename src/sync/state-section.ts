@@ -1,4 +1,4 @@
-import { acceptsEverything, matchesRoomEvent, type RoomEventFilter } from '../protocol/filter/index.ts';
+import { acceptsEverything, asksForRelated, matchesRoomEvent, type RoomEventFilter } from '../protocol/filter/index.ts';
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import type { StoredEvent } from '../rooms/index.ts';
 import type { ReadTx } from '../storage/index.ts';
@@ -42,7 +42,9 @@ export async function readState(tx: ReadTx, rooms: SyncRooms, request: StateRequ
     ? await lazily(tx, rooms, request, base, new Map([...changes, ...untold]))
     : [...new Map([...base, ...untold]).values()];
   const events = await rooms.eventsByNids(tx, nids);
-  return acceptsEverything(filter) ? events : events.filter(({ event }) => matchesRoomEvent(filter, event));
+  if (acceptsEverything(filter)) return events;
+  const matching = events.filter(({ event }) => matchesRoomEvent(filter, event));
+  return asksForRelated(filter) ? rooms.withRelated(tx, matching, filter) : matching;
 }
 
 /** What changes between the wanted state and that at the timeline's end without standing in the timeline. */

@@ -31,6 +31,8 @@ export interface TimelineRange {
   readonly after: number | undefined;
   readonly upTo: number;
   readonly filter: RoomEventFilter;
+  /** Those that others relate to as the filter asks; undefined where it doesn't. */
+  readonly related?: ((events: readonly StoredEvent[]) => Promise<readonly StoredEvent[]>) | undefined;
   /** Takes away what the user may not see; undefined where it is known that they may see all of it. */
   readonly visible: ((events: readonly StoredEvent[]) => Promise<readonly StoredEvent[]>) | undefined;
 }
@@ -65,7 +67,8 @@ export async function readTimeline(tx: ReadTx, chunks: RoomChunks, range: Timeli
     newest ??= batch[0];
     const last = batch.at(-1);
     if (last !== undefined) from = last.position - 1;
-    const matching = all ? batch : batch.filter(({ event }) => matchesRoomEvent(range.filter, event));
+    const passing = all ? batch : batch.filter(({ event }) => matchesRoomEvent(range.filter, event));
+    const matching = range.related ? await range.related(passing) : passing;
     const kept = range.visible ? await range.visible(matching) : matching;
     if (matching.length > 0 && kept.length === 0) unseen += matching.length;
     if (kept.length < batch.length) hidden.push(...stateBeside(batch, kept));
@@ -75,7 +78,7 @@ export async function readTimeline(tx: ReadTx, chunks: RoomChunks, range: Timeli
   const events = hidden.length === 0 ? latest : withoutOutdated(latest, hidden);
   const first = events[0];
   const isCut = events.length < latest.length;
-  const end = isCut ? range.upTo : from;
+  const end = isCut || limit === 0 ? range.upTo : from;
   return {
     events,
     limited: found.length > limit || !isExhausted || isCut,

@@ -81,7 +81,7 @@ describe('filters', () => {
 
   it('are refused where a field has the wrong type, and say which', () => {
     const bad: [JsonObject, RegExp][] = [
-      [{ room: { timeline: { limit: 0 } } }, /^room\.timeline\.limit/],
+      [{ room: { timeline: { limit: -1 } } }, /^room\.timeline\.limit/],
       [{ room: { timeline: { limit: '5' } } }, /^room\.timeline\.limit/],
       [{ room: { state: { senders: ['alice'] } } }, /^room\.state\.senders\.0: not a user id/],
       [{ room: { rooms: ['@a:b'] } }, /^room\.rooms\.0: not a room id/],

@@ -7,7 +7,7 @@ import type { TypePattern } from './type-pattern.ts';
 
 /** Which events, whatever they are. An absent list means no restriction; `not…` wins over its counterpart. */
 export interface EventFilter {
-  /** At least 1; undefined where the client named none. */
+  /** 0: no events at all; undefined where the client named none. */
   readonly limit: number | undefined;
   readonly types: TypePattern | undefined;
   readonly notTypes: TypePattern | undefined;
@@ -71,7 +71,7 @@ export function matchesEvent(filter: EventFilter, type: string, sender: string |
 /** Whether `filter` lets an event of a room pass. Whether the room itself passes, `matchesRoom` says. */
 export function matchesRoomEvent(filter: RoomEventFilter, event: FilterableEvent): boolean {
   if (!matchesEvent(filter, event.type, event.sender)) return false;
-  if (filter.containsUrl !== undefined && (typeof event.content.url === 'string') !== filter.containsUrl) return false;
+  if (filter.containsUrl !== undefined && Object.hasOwn(event.content, 'url') !== filter.containsUrl) return false;
   if (filter.relTypes === undefined && filter.notRelTypes === undefined) return true;
   const relType = relTypeOf(event.content['m.relates_to']);
   if (relType !== undefined && filter.notRelTypes?.has(relType)) return false;
@@ -97,6 +97,11 @@ export function acceptsEverything(filter: RoomEventFilter): boolean {
     filter.relatedBySenders === undefined &&
     filter.relatedByRelTypes === undefined
   );
+}
+
+/** Whether it asks for events to which others relate, which the event alone doesn't tell (MSC3440). */
+export function asksForRelated({ relatedBySenders, relatedByRelTypes }: RoomEventFilter): boolean {
+  return relatedBySenders !== undefined || relatedByRelTypes !== undefined;
 }
 
 /** Whether everything is left out: a list of what may pass is there, and empty. */

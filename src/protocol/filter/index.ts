@@ -2,6 +2,7 @@
 export {
   acceptsEverything,
   acceptsNothing,
+  asksForRelated,
   type EventFilter,
   type Filter,
   type FilterableEvent,

@@ -12,7 +12,8 @@ const users = z.array(z.string().transform(toUserId)).max(LIST_LENGTH_MAX);
 const rooms = z.array(z.string().transform(toRoomId)).max(LIST_LENGTH_MAX);
 
 const eventFilterJson = z.object({
-  limit: z.int().positive().optional(),
+  // 0 is against the specification's letter; clients that want no timeline send it.
+  limit: z.int().min(0).optional(),
   types: strings.optional(),
   not_types: strings.optional(),
   senders: users.optional(),

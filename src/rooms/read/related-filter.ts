@@ -1,4 +1,4 @@
-import { acceptsEverything, type RoomEventFilter } from '../../protocol/filter/index.ts';
+import { asksForRelated, type RoomEventFilter } from '../../protocol/filter/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
 import { listRelatedBy, type StoredEvent } from '../store/index.ts';
 
@@ -8,9 +8,8 @@ export async function withRelated(
   events: readonly StoredEvent[],
   filter: RoomEventFilter | undefined,
 ): Promise<readonly StoredEvent[]> {
-  if (filter === undefined || acceptsEverything(filter) || events.length === 0) return events;
+  if (filter === undefined || events.length === 0 || !asksForRelated(filter)) return events;
   const { relatedBySenders, relatedByRelTypes } = filter;
-  if (relatedBySenders === undefined && relatedByRelTypes === undefined) return events;
   const eventIds = events.map(({ event }) => event.eventId);
   const related = await listRelatedBy(tx, eventIds, {
     ...(relatedBySenders && { senders: [...relatedBySenders] }),

@@ -1,10 +1,10 @@
-import type { RoomEventFilter } from '../../protocol/filter/index.ts';
+import { matchesRoom, type RoomEventFilter } from '../../protocol/filter/index.ts';
 import type { RoomId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
 import { encodeTimelineToken } from '../../streams/index.ts';
 import type { StoredEvent } from '../store/index.ts';
 import { getReadableRoom, type ReadableRoom } from './access.ts';
-import { readPage } from './pages.ts';
+import { type Page, readPage } from './pages.ts';
 import { parsePosition } from './position-tokens.ts';
 import { jsonArray, type Reading, sendersOf } from './reading.ts';
 import type { Viewer } from './viewer.ts';
@@ -43,7 +43,8 @@ export async function timelineJson(
     const from = asked ?? (await endOfTimeline(tx, reading, readable, dir));
     const sight = new RoomSight(states, viewer.userId, readable.standing);
     const range = { roomNid: readable.room.room_nid, dir, from, to, limit };
-    const page = await readPage(tx, events, range, { filter, sight, ignored });
+    const isLeftOut = filter !== undefined && !matchesRoom(filter, roomId);
+    const page = isLeftOut ? NOTHING : await readPage(tx, events, range, { filter, sight, ignored });
     const chunk = await presenter.present(tx, page.events, viewer, { sight, aggregateBut: ignored });
     // What is still missing may come later: there is a place to go on from.
     const endsAt = page.end ?? (isCut ? gapBehind(page.events, from) : undefined);
@@ -52,6 +53,9 @@ export async function timelineJson(
     return `{"start":"${encodeTimelineToken(from)}",${end}"chunk":${jsonArray(chunk)}${state}}`;
   });
 }
+
+/** Of a room that the filter leaves out. */
+const NOTHING: Page = { events: [], end: undefined };
 
 /** Fetches what other servers know of a room's past; `rooms/receive` does. */
 export interface OlderHistory {
