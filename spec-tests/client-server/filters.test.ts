@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import type { AnswerBody } from '../../src/testing/http-client.ts';
 import { TestServer } from '../../src/testing/test-server.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
+import { eventually } from './helpers.ts';
 import { type ClientEvent, createRoom, join, keysOf, leave, ok, say, setState, sync } from './sync-client.ts';
 
 const ALL = ['root', 'bob', 'image', 'reply', 'reaction', 'state'];
@@ -12,6 +13,9 @@ const NOTHING: readonly string[] = [];
 /** What people sent has a label; the rest has none. */
 const labels = (events: readonly ClientEvent[]) =>
   events.flatMap((event) => (typeof event.content.label === 'string' ? [event.content.label] : []));
+
+const sendersOfPresence = (answer: AnswerBody) =>
+  (answer.presence?.events ?? []).map((event: ClientEvent) => event.sender).sort();
 
 describe('filters', () => {
   let hs: TestServer;
@@ -45,6 +49,8 @@ describe('filters', () => {
     await ok(bob, 'POST', `/rooms/${roomId}/receipt/m.read/${root}`, {});
     await ok(bob, 'PUT', `/presence/${bob.userId}/status`, { presence: 'online' });
     await leave(alice, leftId);
+    // Presence is told with a delay.
+    await eventually(async () => assert.equal(sendersOfPresence(await sync(alice)).length, 2));
   });
   after(() => hs[Symbol.asyncDispose]());
 
@@ -125,8 +131,6 @@ describe('filters', () => {
   const ONE = 'org.example.one';
   const TWO = 'org.example.two';
   const labelsOfState = (answer: AnswerBody) => labels(roomOf(answer).state.events);
-  const sendersOfPresence = (answer: AnswerBody) =>
-    (answer.presence?.events ?? []).map((event: ClientEvent) => event.sender).sort();
   /** Without a timeline, the state is whole. */
   const withState = (state: object) => ({ room: { timeline: { types: [] }, state } });
 
