@@ -4,7 +4,15 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
 import { DevicesToServers, devicesFromServers } from './delivery/federation-devices.ts';
 import { EphemeralToServers, ephemeralFromServers } from './delivery/federation-ephemeral.ts';
-import { FederationSender, federationDeliveryMigrations, toDeviceOutboxMigrations } from './delivery/index.ts';
+import { PresenceToServers, presenceFromServers } from './delivery/federation-presence.ts';
+import {
+  DurableEdus,
+  EduOutbox,
+  eduOutboxMigrations,
+  FederationSender,
+  federationDeliveryMigrations,
+  toDeviceOutboxMigrations,
+} from './delivery/index.ts';
 import { Federation, federationMigrations } from './federation/index.ts';
 import type { Route } from './http/index.ts';
 import type { Identity } from './identity/index.ts';
@@ -42,6 +50,7 @@ export const allFederationMigrations = joinMigrations(
   federationMigrations,
   federationDeliveryMigrations,
   toDeviceOutboxMigrations,
+  eduOutboxMigrations,
 );
 
 /** The way to other servers; undefined where the configuration switches it off. */
@@ -78,20 +87,19 @@ export function makeFederationParts(deps: FederationPartsDeps): FederationParts 
     typing,
     devices,
     outbox,
+    presence,
   } = deps;
   const { federated } = rooms;
   if (federation === undefined || federated === undefined) return NO_FEDERATION;
   const log = logger.child({ part: 'federation' });
+  const eduOutbox = new EduOutbox();
+  const consumer = { database, streams, hub, cursors: new Cursors(), log };
   const sender = new FederationSender({
-    outbox,
-    database,
-    streams,
-    hub,
-    cursors: new Cursors(),
+    ...consumer,
+    edus: new DurableEdus(database, outbox, eduOutbox),
     clock,
     federation,
     rooms,
-    log,
   });
   const ephemeral = new EphemeralToServers({
     database,
@@ -103,9 +111,11 @@ export function makeFederationParts(deps: FederationPartsDeps): FederationParts 
     log,
   });
   const { serverName } = accounts;
-  const deviceNews = new DevicesToServers({ database, hub, streams, devices, rooms, sender, serverName, log });
+  const deviceNews = new DevicesToServers({ ...consumer, devices, rooms, sender, outbox: eduOutbox, serverName });
+  const presenceNews = new PresenceToServers({ database, hub, clock, presence, rooms, sender, serverName, log });
   const edus = new Map([
     ...ephemeralFromServers({ rooms, receipts, typing }),
+    ...presenceFromServers({ presence, clock }),
     ...devicesFromServers({ database, devices }),
   ]);
   const transactions = new TransactionReceiver(federated, edus, log);
@@ -126,10 +136,12 @@ export function makeFederationParts(deps: FederationPartsDeps): FederationParts 
       await sender.start();
       ephemeral.start();
       deviceNews.start();
+      presenceNews.start();
     },
     [Symbol.asyncDispose]: async () => {
       ephemeral[Symbol.dispose]();
-      deviceNews[Symbol.dispose]();
+      presenceNews[Symbol.dispose]();
+      await deviceNews[Symbol.asyncDispose]();
       await sender[Symbol.asyncDispose]();
       await federation[Symbol.asyncDispose]();
     },

@@ -21,16 +21,26 @@ export interface DestinationPort {
   handedOut(): number;
   /** Notes durably that the destination lacks what is after a position, or lacks nothing. */
   noteBehind(destination: ServerName, from: number | undefined): Promise<void>;
-  /** The messages to devices that wait for the destination, as ephemeral events, and what to do once it has them. */
-  messages(destination: ServerName, limit: number): Promise<WaitingMessages>;
+  /** The ephemeral events that wait in the database for the destination, and what to do once it has them. */
+  stored(destination: ServerName, limit: number): Promise<StoredEdus>;
+  /** Keeps ephemeral events in the database, until the destination has them. */
+  keep(destination: ServerName, edus: ReadonlyMap<string, JsonObject>): Promise<void>;
+  /** A transaction was not taken, or what is missing could not be noted. */
+  failed(destination: ServerName, error: unknown): void;
   /** How long to wait before the next attempt, in milliseconds. */
   waitMs(destination: ServerName): number;
 }
 
-/** Messages of which the database keeps track. */
-export interface WaitingMessages {
+/** Ephemeral events of which the database keeps track. */
+export interface StoredEdus {
   readonly edus: readonly JsonObject[];
   confirm(): Promise<void>;
+}
+
+interface QueuedEdu {
+  readonly edu: JsonObject;
+  /** It is of use even if it comes late. */
+  readonly isLasting: boolean;
 }
 
 const PDUS_MAX = 50;
@@ -48,15 +58,14 @@ export class Destination {
   readonly #name: ServerName;
   readonly #port: DestinationPort;
   #events: OutgoingEvent[] = [];
-  #edus = new Map<string, JsonObject>();
-  #eduCount = 0;
+  readonly #edus = new Map<string, QueuedEdu>();
   /** Undefined while it keeps up. */
   #behindFrom: number | undefined;
   #isRunning = false;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
-  /** There may be messages to devices in the database. */
-  #hasMessages = false;
+  /** There may be ephemeral events in the database. */
+  #hasStored = false;
   /** The positions of events in the transaction under way. */
   #sending: number | undefined;
 
@@ -79,16 +88,16 @@ export class Destination {
     this.#start();
   }
 
-  /** Adds an ephemeral event; one with the same key that waits is replaced. */
-  addEdu(key: string | undefined, edu: JsonObject): void {
+  /** Adds an ephemeral event; one with the same key that waits is replaced. What isn't `lasting` goes when the server can't be reached. */
+  addEdu(key: string, edu: JsonObject, isLasting: boolean): void {
     if (this.#edus.size >= QUEUE_EDUS_MAX) return;
-    this.#edus.set(key ?? `\0${this.#eduCount++}`, edu);
+    this.#edus.set(key, { edu, isLasting });
     this.#start();
   }
 
-  /** There are messages to devices in the database. */
-  addMessages(): void {
-    this.#hasMessages = true;
+  /** There are ephemeral events in the database. */
+  addStored(): void {
+    this.#hasStored = true;
     this.#start();
   }
 
@@ -99,9 +108,11 @@ export class Destination {
     this.#start();
   }
 
-  close(): void {
+  /** Sends no more. What of its ephemeral events is lasting is kept in the database. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    await this.#keepEdus();
   }
 
   #start(): void {
@@ -116,17 +127,18 @@ export class Destination {
       while (!this.#isClosed && this.#hasWork()) await this.#sendSome();
       // In the same turn in which there was nothing to do: what comes from now on starts it anew.
       this.#isRunning = false;
-    } catch {
-      this.#isRunning = false;
+    } catch (error) {
+      this.#port.failed(this.#name, error);
       // What was under way may have been among them.
-      this.#hasMessages = true;
-      await this.#fallBehind().catch(() => undefined);
+      this.#hasStored = true;
+      await this.#fallBehind().catch((storageError: unknown) => this.#port.failed(this.#name, storageError));
+      this.#isRunning = false;
       this.#retryLater();
     }
   }
 
   #hasWork(): boolean {
-    return this.#behindFrom !== undefined || this.#events.length > 0 || this.#edus.size > 0 || this.#hasMessages;
+    return this.#behindFrom !== undefined || this.#events.length > 0 || this.#edus.size > 0 || this.#hasStored;
   }
 
   async #sendSome(): Promise<void> {
@@ -147,7 +159,7 @@ export class Destination {
     const { events, upTo } = await this.#port.catchUp(this.#name, from);
     for (
       let start = 0;
-      start < events.length || (start === 0 && (this.#edus.size > 0 || this.#hasMessages));
+      start < events.length || (start === 0 && (this.#edus.size > 0 || this.#hasStored));
       start += PDUS_MAX
     ) {
       const part = events.slice(start, start + PDUS_MAX);
@@ -162,20 +174,20 @@ export class Destination {
   }
 
   async #transact(events: readonly OutgoingEvent[]): Promise<void> {
-    const hadMessages = this.#hasMessages;
-    this.#hasMessages = false;
-    const waiting = hadMessages ? await this.#port.messages(this.#name, EDUS_MAX) : undefined;
-    const messages = waiting?.edus ?? [];
-    if (messages.length === EDUS_MAX) this.#hasMessages = true;
-    const edus = [...this.#edus].slice(0, EDUS_MAX - messages.length);
-    if (events.length + messages.length + edus.length === 0) return;
+    const hadStored = this.#hasStored;
+    this.#hasStored = false;
+    const waiting = hadStored ? await this.#port.stored(this.#name, EDUS_MAX) : undefined;
+    const stored = waiting?.edus ?? [];
+    if (stored.length === EDUS_MAX) this.#hasStored = true;
+    const edus = [...this.#edus].slice(0, EDUS_MAX - stored.length);
+    if (events.length + stored.length + edus.length === 0) return;
     await this.#port.transact(
       this.#name,
       events.map(({ event }) => event.pdu),
-      [...messages, ...edus.map(([, edu]) => edu)],
+      [...stored, ...edus.map(([, { edu }]) => edu)],
     );
     await waiting?.confirm();
-    for (const [key, edu] of edus) if (this.#edus.get(key) === edu) this.#edus.delete(key);
+    for (const [key, queued] of edus) if (this.#edus.get(key) === queued) this.#edus.delete(key);
   }
 
   async #fallBehind(): Promise<void> {
@@ -183,6 +195,13 @@ export class Destination {
     this.#events = [];
     this.#sending = undefined;
     await this.#port.noteBehind(this.#name, this.#behindFrom);
+    await this.#keepEdus();
+  }
+
+  async #keepEdus(): Promise<void> {
+    const lasting = new Map([...this.#edus].flatMap(([key, { edu, isLasting }]) => (isLasting ? [[key, edu]] : [])));
+    this.#edus.clear();
+    if (lasting.size > 0) await this.#port.keep(this.#name, lasting);
   }
 
   #retryLater(): void {

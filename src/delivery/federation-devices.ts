@@ -1,59 +1,115 @@
 /** Changes of devices between servers. Spec: server-server-api/#device-management */
 import type { Devices } from '../devices/index.ts';
-import { parseUserId, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
+import { makeUserId, parseUserId, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject, readObject, readString } from '../protocol/json/index.ts';
 import type { Rooms } from '../rooms/index.ts';
-import type { Database } from '../storage/index.ts';
-import type { Hub, Streams } from '../streams/index.ts';
+import type { Database, WriteTx } from '../storage/index.ts';
+import { type ConsumerDeps, runConsumer } from '../streams/index.ts';
+import type { EduOutbox, StoredEdu } from './edu-outbox-store.ts';
 import type { FederationSender } from './federation-sender.ts';
 
-export interface DevicesToServersDeps {
-  readonly database: Database;
-  readonly hub: Hub;
-  readonly streams: Streams;
+export interface DevicesToServersDeps extends ConsumerDeps {
   readonly devices: Devices;
   readonly rooms: Rooms;
   readonly sender: FederationSender;
+  readonly outbox: EduOutbox;
   readonly serverName: ServerName;
-  readonly log: { warn(fields: object, message: string): void };
 }
 
-/** Tells the servers that share rooms with a user that the user's devices changed: they ask for all of them then. */
-export class DevicesToServers implements Disposable {
+const CONSUMER = 'federation-devices';
+
+/** Users whose devices or keys changed up to a position. */
+interface Changes {
+  readonly position: number;
+  readonly users: readonly UserId[];
+}
+
+/**
+ * Tells the servers that share rooms with a user that the user's devices or keys changed: they ask for all of them then. A
+ * consumer of the stream 'device_lists'; what it tells is kept until the server has it, however long it is away.
+ */
+export class DevicesToServers implements AsyncDisposable {
   readonly #deps: DevicesToServersDeps;
-  #position = 0;
-  #telling: Promise<void> = Promise.resolve();
-  #stop: (() => void) | undefined;
+  #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
 
   constructor(deps: DevicesToServersDeps) {
     this.#deps = deps;
   }
 
   start(): void {
-    const { hub, streams, log } = this.#deps;
-    this.#position = streams.current('device_lists');
-    this.#stop = hub.listen('stream:device_lists', () => {
-      this.#telling = this.#telling
-        .then(() => this.#tell())
-        .catch((error: unknown) => log.warn({ err: error }, 'other servers were not told of devices'));
-    });
+    const { devices, serverName } = this.#deps;
+    const controller = new AbortController();
+    const ended = runConsumer<Changes>(
+      {
+        name: CONSUMER,
+        stream: 'device_lists',
+        startAt: 'now',
+        read: async (tx, from, to) => {
+          const users = (await devices.lists.changedBetween(tx, from, to)).filter(
+            (userId) => serverNameOf(userId) === serverName,
+          );
+          return users.length === 0 ? [] : [{ position: to, users }];
+        },
+        handle: (changes) => this.#handle(changes),
+        signal: controller.signal,
+      },
+      this.#deps,
+    );
+    this.#running = { controller, ended };
   }
 
-  [Symbol.dispose](): void {
-    this.#stop?.();
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running?.controller.abort();
+    await this.#running?.ended;
   }
 
-  async #tell(): Promise<void> {
-    const { database, streams, devices, serverName } = this.#deps;
-    const from = this.#position;
-    const to = streams.current('device_lists');
-    this.#position = to;
-    const users = await database.read((tx) => devices.lists.changedBetween(tx, from, to));
-    for (const userId of users) if (serverNameOf(userId) === serverName) await this.#tellOf(userId, to);
+  async #handle(changes: readonly Changes[]): Promise<((tx: WriteTx) => Promise<void>) | undefined> {
+    const edus: StoredEdu[] = [];
+    for (const { position, users } of changes) {
+      for (const userId of users) edus.push(...(await this.#edusOf(userId, position)));
+    }
+    return edus.length === 0 ? undefined : (tx) => this.#deps.outbox.put(tx, edus);
   }
 
-  async #tellOf(userId: UserId, position: number): Promise<void> {
-    const { rooms, sender, database, devices } = this.#deps;
+  async #edusOf(userId: UserId, position: number): Promise<readonly StoredEdu[]> {
+    const { serverName, devices } = this.#deps;
+    const servers = await this.#serversOf(userId);
+    servers.delete(serverName);
+    if (servers.size === 0) return [];
+    const [other] = servers;
+    // Somebody of another server: sees what everybody sees.
+    const viewer = (other && makeUserId('_', other)) ?? userId;
+    const keys = await devices.keys.query(viewer, new Map([[userId, []]]));
+    const [first] = Object.entries(ofUser(keys.deviceKeys, userId) ?? {});
+    // No update that we name before this one is known to anybody: whoever gets it asks for the whole list.
+    const update = {
+      user_id: userId,
+      device_id: first?.[0] ?? 'none',
+      stream_id: position,
+      prev_id: [0],
+      ...(first === undefined ? { deleted: true } : { keys: first[1] }),
+    };
+    const master = ofUser(keys.masterKeys, userId);
+    const selfSigning = ofUser(keys.selfSigningKeys, userId);
+    const signing = {
+      user_id: userId,
+      ...(master === undefined ? {} : { master_key: master }),
+      ...(selfSigning === undefined ? {} : { self_signing_key: selfSigning }),
+    };
+    return [...servers].flatMap((destination) => [
+      {
+        destination,
+        key: `devices ${userId}`,
+        edu: { edu_type: 'm.device_list_update', content: update },
+      },
+      ...(master === undefined
+        ? []
+        : [{ destination, key: `keys ${userId}`, edu: { edu_type: 'm.signing_key_update', content: signing } }]),
+    ]);
+  }
+
+  async #serversOf(userId: UserId): Promise<Set<ServerName>> {
+    const { rooms, sender, database } = this.#deps;
     const servers = new Set<ServerName>();
     for (const roomId of await rooms.joinedRooms(userId)) {
       const room = await rooms.snapshot(roomId);
@@ -61,20 +117,13 @@ export class DevicesToServers implements Disposable {
       for (const server of await database.read((tx) => sender.serversIn(tx, room.roomNid, room.stateRoot)))
         servers.add(server);
     }
-    if (servers.size <= 1) return;
-    const keys: unknown = JSON.parse((await devices.keys.query(userId, new Map([[userId, []]]))).deviceKeys);
-    const ofUser = isJsonObject(keys) ? readObject(keys, userId) : undefined;
-    const [first] = Object.entries(ofUser ?? {});
-    // No update that we name before this one is known to anybody: whoever gets it asks for the whole list.
-    const content = {
-      user_id: userId,
-      device_id: first?.[0] ?? 'none',
-      stream_id: position,
-      prev_id: [0],
-      ...(first === undefined ? { deleted: true } : { keys: first[1] }),
-    };
-    sender.sendEdu(servers, 'm.device_list_update', content, `devices ${userId}`);
+    return servers;
   }
+}
+
+function ofUser(json: string, userId: UserId): JsonObject | undefined {
+  const value: unknown = JSON.parse(json);
+  return isJsonObject(value) ? readObject(value, userId) : undefined;
 }
 
 type Handler = (origin: ServerName, content: JsonObject) => Promise<void> | void;

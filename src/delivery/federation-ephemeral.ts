@@ -34,7 +34,7 @@ export interface EphemeralToServersDeps {
 
 const RECEIPTS_MAX = 1_000;
 
-/** Tells other servers what our users type and read, as it happens. Who isn't there misses it. */
+/** Tells other servers what our users type and read, as it happens. Who isn't there misses the typing, and gets the receipts later. */
 export class EphemeralToServers implements Disposable {
   readonly #deps: EphemeralToServersDeps;
   /** Who of us types in a room, as the others were told. */
@@ -74,7 +74,7 @@ export class EphemeralToServers implements Disposable {
     const servers = await this.#serversIn(roomId);
     for (const userId of changed) {
       const content = { room_id: roomId, user_id: userId, typing: now.has(userId) };
-      sender.sendEdu(servers, 'm.typing', content, `typing ${roomId} ${userId}`);
+      sender.sendEdu(servers, { type: 'm.typing', content, key: `typing ${roomId} ${userId}`, isLasting: false });
     }
   }
 
@@ -87,7 +87,8 @@ export class EphemeralToServers implements Disposable {
       const receipt = { data: { ts: row.ts, ...thread }, event_ids: [row.event_id] };
       const content = { [row.room_id]: { 'm.read': { [row.user_id]: receipt } } };
       const servers = await this.#serversIn(row.room_id);
-      sender.sendEdu(servers, 'm.receipt', content, `receipt ${row.room_id} ${row.user_id} ${row.thread_id}`);
+      const key = `receipt ${row.room_id} ${row.user_id} ${row.thread_id}`;
+      sender.sendEdu(servers, { type: 'm.receipt', content, key, isLasting: true });
     }
   }
 

@@ -6,11 +6,11 @@ import { type JsonObject, readString } from '../protocol/json/index.ts';
 import type { Rooms } from '../rooms/index.ts';
 import type { Database, ReadTx } from '../storage/index.ts';
 import type { Cursors, Hub, Streams } from '../streams/index.ts';
-import { Destination, type DestinationPort, type OutgoingEvent } from './federation-destination.ts';
+import type { DurableEdus } from './durable-edus.ts';
+import { Destination, type DestinationPort, type OutgoingEvent, type StoredEdus } from './federation-destination.ts';
 import { deleteBehind, listBehind, listOutgoing, type OutgoingRow, putBehind } from './federation-store.ts';
 import { ownSticky } from './own-sticky.ts';
 import { RoomServers } from './room-servers.ts';
-import type { ToDeviceOutbox } from './to-device-outbox-store.ts';
 
 export interface FederationSenderDeps {
   readonly database: Database;
@@ -20,8 +20,8 @@ export interface FederationSenderDeps {
   readonly clock: Clock;
   readonly federation: Federation;
   readonly rooms: Pick<Rooms, 'events' | 'stateTree' | 'stateKeys'>;
-  readonly outbox: ToDeviceOutbox;
-  readonly log: { warn(fields: object, message: string): void };
+  readonly edus: DurableEdus;
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
 const CONSUMER = 'federation';
@@ -55,12 +55,12 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
 
   /** Goes on from where it was; a first start begins with what comes from now on. */
   async start(): Promise<void> {
-    const { database, cursors, streams, hub, federation, outbox } = this.#deps;
-    const { known, behind, messages } = await database.read(async (tx) => {
+    const { database, cursors, streams, hub, federation, edus } = this.#deps;
+    const { known, behind, waiting } = await database.read(async (tx) => {
       return {
         known: await cursors.find(tx, CONSUMER),
         behind: await listBehind(tx),
-        messages: await outbox.destinations(tx),
+        waiting: await edus.destinations(tx),
       };
     });
     this.#position = known ?? streams.current('events');
@@ -70,8 +70,8 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
       this.#destinations.set(row.destination, destination);
       destination.retryNow();
     }
-    for (const server of messages) this.#destination(server)?.addMessages();
-    outbox.onAdded((server) => this.#destination(server)?.addMessages());
+    for (const server of waiting) this.#destination(server)?.addStored();
+    edus.onAdded((server) => this.#destination(server)?.addStored());
     federation.backoff.onAlive((server) => this.#destinations.get(server)?.retryNow());
     this.#stopListening = hub.listen('stream:events', () => this.#wake());
     this.#timer = setInterval(() => void this.#writeCursor().catch(() => undefined), CURSOR_EVERY_MS);
@@ -79,11 +79,17 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
     this.#wake();
   }
 
-  /** Sends an ephemeral event to servers; one with the same key that waits is replaced. */
-  sendEdu(servers: Iterable<ServerName>, type: string, content: JsonObject, key?: string): void {
+  /**
+   * Sends an ephemeral event to servers; one with the same key that waits is replaced. A lasting one waits for a server that
+   * can't be reached, others are dropped then.
+   */
+  sendEdu(
+    servers: Iterable<ServerName>,
+    { type, content, key, isLasting }: { type: string; content: JsonObject; key: string; isLasting: boolean },
+  ): void {
     for (const server of servers) {
       if (server === this.#deps.federation.serverName) continue;
-      this.#destination(server)?.addEdu(key, { edu_type: type, content });
+      this.#destination(server)?.addEdu(key, { edu_type: type, content }, isLasting);
     }
   }
 
@@ -133,16 +139,16 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
     });
   }
 
-  async messages(destination: ServerName, limit: number) {
-    const { database, outbox } = this.#deps;
-    const waiting = await database.read((tx) => outbox.waiting(tx, destination, limit));
-    const last = waiting.at(-1)?.nid;
-    return {
-      edus: waiting.map(({ content }) => ({ edu_type: 'm.direct_to_device', content })),
-      confirm: async () => {
-        if (last !== undefined) await outbox.confirm(database, destination, last);
-      },
-    };
+  stored(destination: ServerName, limit: number): Promise<StoredEdus> {
+    return this.#deps.edus.waiting(destination, limit);
+  }
+
+  keep(destination: ServerName, edus: ReadonlyMap<string, JsonObject>): Promise<void> {
+    return this.#deps.edus.keep(destination, edus);
+  }
+
+  failed(destination: ServerName, error: unknown): void {
+    this.#deps.log.info({ err: error, destination }, 'a server did not take a transaction');
   }
 
   waitMs(destination: ServerName): number {
@@ -153,8 +159,10 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
     this.#isClosed = true;
     this.#stopListening?.();
     clearInterval(this.#timer);
-    for (const destination of this.#destinations.values()) destination.close();
     await this.#isFollowing;
+    for (const destination of this.#destinations.values()) {
+      await destination.close().catch((err: unknown) => this.#deps.log.warn({ err }, 'ephemeral events were not kept'));
+    }
     if (this.#timer !== undefined) await this.#writeCursor().catch(() => undefined);
   }
 

@@ -1,4 +1,7 @@
 /** Delivery: what goes out to those who aren't connected, by durable queues. */
+
+export { DurableEdus } from './durable-edus.ts';
+export { EduOutbox, eduOutboxMigrations } from './edu-outbox-store.ts';
 export { EmailDelivery, type EmailDeliveryDeps, type EmailRules } from './email-delivery.ts';
 export { emailPusherMigrations } from './email-store.ts';
 export { FederationSender, type FederationSenderDeps } from './federation-sender.ts';

@@ -1,3 +1,3 @@
 /** Presence: who is online. */
-export { Presence, presenceJson } from './presence.ts';
+export { Presence, type PresenceNews, presenceJson } from './presence.ts';
 export { PRESENCES, type PresenceName, type PresenceView } from './user-state.ts';

@@ -17,6 +17,11 @@ export interface PresenceDeps {
   readonly onError: (error: unknown) => void;
 }
 
+/** Under `stream:presence`: the presence of these users changed. */
+export interface PresenceNews {
+  readonly users: readonly UserId[];
+}
+
 interface Tracked {
   readonly state: UserState;
   /** What others were told last. */
@@ -113,11 +118,21 @@ export class Presence implements Disposable {
     if (isNews(tracked.told, tracked.state.view(now))) this.#changed.add(userId);
   }
 
-  /** What another server says of one of its users. */
-  receive(userId: UserId, view: PresenceView): void {
+  /** What another server says of one of its users. Nothing is kept of users whom none of ours can see. */
+  async receive(userId: UserId, view: PresenceView): Promise<void> {
     if (!this.#deps.isEnabled) return;
-    this.#track(userId).state.setRemote(view);
-    this.#changed.add(userId);
+    if (!this.#users.has(userId)) {
+      const rooms = await this.#deps.database.read((tx) => roomsUpTo(tx, userId, ROOM_MEMBERS_MAX));
+      if (rooms.size === 0) return;
+    }
+    const tracked = this.#track(userId);
+    tracked.state.setRemote(view, this.#deps.clock.now());
+    if (isNews(tracked.told, view)) this.#changed.add(userId);
+  }
+
+  /** The rooms in which others see a user's presence, as far as they were told of it. */
+  roomsOf(userId: UserId): ReadonlySet<RoomId> {
+    return this.#users.get(userId)?.state.rooms ?? NO_ROOMS;
   }
 
   /**
@@ -173,6 +188,7 @@ export class Presence implements Disposable {
     const changed = [...this.#changed];
     this.#changed.clear();
     for (const userId of changed) await this.#publish(userId, now);
+    if (changed.length > 0) this.#deps.hub.wake(['stream:presence'], { users: changed } satisfies PresenceNews);
     this.#wake(now);
   }
 

@@ -11,6 +11,9 @@ const IDLE_MS = 5 * 60_000;
 /** A device that has not asked for news for so long is gone. */
 const GONE_MS = 30_000;
 
+/** A server that says nothing of a user for so long has lost them: it repeats itself more often than that. */
+const REMOTE_MS = 35 * 60_000;
+
 /** The greatest one of a user's devices counts. */
 const WEIGHT: Readonly<Record<PresenceName, number>> = { busy: 3, online: 2, unavailable: 1, offline: 0 };
 
@@ -40,8 +43,8 @@ export class UserState {
   #ownWish: PresenceName | undefined;
   #statusMsg: string | undefined;
   #lastActiveTs = 0;
-  /** What another server says. */
-  #remote: PresenceView | undefined;
+  /** What another server says, and when it said so. */
+  #remote: { readonly view: PresenceView; readonly ts: number } | undefined;
 
   /** A device asks for news, with the presence that it wants. */
   beginSync(deviceId: string, wish: PresenceName, now: number): void {
@@ -71,17 +74,21 @@ export class UserState {
     if (this.#ownWish === 'unavailable') this.#ownWish = undefined;
   }
 
-  setRemote(view: PresenceView): void {
-    this.#remote = view;
+  /** What another server says holds until it says something else, or nothing for a long time. */
+  setRemote(view: PresenceView, now: number): void {
+    this.#remote = { view, ts: now };
   }
 
   view(now: number): PresenceView {
-    return this.#remote ?? this.#view(now);
+    if (this.#remote === undefined) return this.#view(now);
+    const { view, ts } = this.#remote;
+    return now - ts < REMOTE_MS ? view : { ...view, presence: 'offline', currentlyActive: false };
   }
 
   /** Whether nothing is lost if this is forgotten. */
   isIdle(now: number): boolean {
-    return this.#remote === undefined && this.#devices.size === 0 && this.#ownWish === undefined && now > 0;
+    if (this.#remote !== undefined) return now - this.#remote.ts >= REMOTE_MS;
+    return this.#devices.size === 0 && this.#ownWish === undefined && now > 0;
   }
 
   #view(now: number): PresenceView {
