@@ -5,8 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import sharp from 'sharp';
 import { generateSigningKey, signJson } from '../../src/protocol/crypto/index.ts';
 import { parseUserId } from '../../src/protocol/ids/index.ts';
+import type { HttpClient } from '../../src/testing/http-client.ts';
 import { writeCertificates } from '../../src/testing/network.ts';
 import {
   act,
@@ -45,6 +47,7 @@ async function uploadKeys(user: TestUser): Promise<void> {
 
 interface Side {
   readonly name: string;
+  readonly client: HttpClient;
   readonly user: TestUser;
 }
 
@@ -72,8 +75,8 @@ describe('with a Synapse', () => {
       }),
     );
     synapse = parts.use(await Synapse.start(files));
-    ours = { name, user: await server.register('ours') };
-    theirs = { name: synapse.name, user: await synapse.register('theirs') };
+    ours = { name, client: server.client, user: await server.register('ours') };
+    theirs = { name: synapse.name, client: synapse.client, user: await synapse.register('theirs') };
   });
 
   after(() => parts.disposeAsync());
@@ -286,6 +289,40 @@ describe('with a Synapse', () => {
         return `at ${to.user.userId}: ${JSON.stringify(body.to_device ?? {})}`;
       };
       await eventually(got, (json) => json.includes('org.example.test'));
+    }
+  });
+
+  it('takes media both ways', async () => {
+    const image = sharp({ create: { width: 900, height: 600, channels: 3, background: '#357' } });
+    const photo = await image.jpeg().toBuffer();
+    for (const [from, to] of [
+      [ours, theirs],
+      [theirs, ours],
+    ] as const) {
+      for (const [bytes, type] of [
+        [photo, 'image/jpeg'],
+        [randomBytes(3_000_000), 'application/zip'],
+      ] as const) {
+        const token = from.user.accessToken;
+        const headers = { 'content-type': type };
+        const uploaded = await from.client.request('POST', '/_matrix/media/v3/upload?filename=%C3%A9.x', {
+          token,
+          headers,
+          body: bytes,
+        });
+        const id: string = uploaded.body.content_uri.slice('mxc://'.length);
+        const got = await to.user.request('GET', `/_matrix/client/v1/media/download/${id}`);
+        assert.equal(got.status, 200, `${to.name}: ${got.bytes.toString('utf8', 0, 300)}`);
+        assert(got.bytes.equals(bytes));
+        assert.equal(got.headers['content-type'], type);
+        assert.match(got.headers['content-disposition'] ?? '', /filename\*=utf-8''%C3%A9\.x/i);
+        if (type !== 'image/jpeg') continue;
+        const query = 'width=90&height=90&method=crop';
+        const small = await to.user.request('GET', `/_matrix/client/v1/media/thumbnail/${id}?${query}`);
+        assert.equal((await sharp(small.bytes).metadata()).width, 96);
+      }
+      const missing = await to.user.request('GET', `/_matrix/client/v1/media/download/${from.name}/nothing`);
+      assert.equal(missing.status, 404);
     }
   });
 

@@ -116,6 +116,33 @@ export const mediaSection = z
       })
       .prefault({})
       .meta({ description: 'Previews of links.' }),
+    scan: z
+      .strictObject({
+        clamd: z
+          .string()
+          .refine(
+            (text) => text.startsWith('/') || /^[^\s/]+:\d{1,5}$/.test(text),
+            'expected /path/of/socket or host:port',
+          )
+          .meta({
+            description: 'Where the ClamAV daemon listens: the path of its socket, or host and port.',
+            examples: ['/run/clamav/clamd.ctl', 'localhost:3310'],
+          }),
+        unreachable: z
+          .enum(['refuse', 'allow'])
+          .prefault('refuse')
+          .meta({ description: 'What to do with files while it does not answer.' }),
+        size_max: sizeBytes()
+          .prefault('100M')
+          .meta({ description: 'Larger files are not scanned. Not above the StreamMaxLength of the daemon.' }),
+        too_large: z.enum(['refuse', 'allow']).prefault('allow').meta({ description: 'What to do with those.' }),
+        timeout: durationMs({ minMs: 100 }).prefault('60s').meta({ description: 'How long scanning a file may take.' }),
+      })
+      .optional()
+      .meta({
+        description:
+          'Has each file scanned for malware before it is kept, uploads and copies of other servers. Encrypted files show nothing to a scanner.',
+      }),
     remote: z
       .strictObject({
         size_max: sizeBytes({ minBytes: 1 })

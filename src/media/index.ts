@@ -25,6 +25,7 @@ import type { Preview, Previews, PreviewsDeps } from './previews/previews.ts';
 import { RemoteCache } from './remote/remote-cache.ts';
 import { FederationSource } from './remote/remote-source.ts';
 import { type MediaRules, rulesOf } from './rules.ts';
+import { ScanCheck } from './scan/scan-check.ts';
 import { serve } from './serve.ts';
 import { serveMultipart } from './serve-multipart.ts';
 import { PictureProcesses } from './thumbnails/picture-processes.ts';
@@ -136,6 +137,7 @@ export class Media implements AsyncDisposable {
     this.#database = database;
     this.#blobs = blobs;
     this.intake = new Intake(blobs.staging);
+    if (config.scan !== undefined) this.intake.addCheck(new ScanCheck(config.scan, onError));
     this.#deletions = new Deletions({ database, jobs, clock, blobs, sign: options.sign });
     this.admin = new MediaAdmin({ database, deletions: this.#deletions });
     const { tidy } = config;
