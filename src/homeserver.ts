@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { z } from 'zod';
 import { Accounts, accountsMigrations, accountsStreams } from './accounts/index.ts';
-import { adminRegisterRoutes } from './admin-api/register.ts';
+import { adminApiRoutes } from './admin-api/index.ts';
 import { clientApiRoutes } from './client-api/index.ts';
 import { type ClientParts, clientMigrations, makeClientParts } from './client-parts.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -110,7 +110,7 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
   const served: readonly Route[] = [
     ...clientApiRoutes({ ...domains, config }),
     ...domains.federationRoutes,
-    ...adminRegisterRoutes({ accounts }),
+    ...adminApiRoutes(domains),
     ...healthRoutes({ check: () => domains.checkHealth() }),
     ...metricsRoutes({ metrics }),
   ];

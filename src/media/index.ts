@@ -41,6 +41,8 @@ import { Uploads } from './uploads.ts';
 export type { FileCheck, FileFacts, FileVerdict, IncomingFile } from './intake.ts';
 export type { FindOptions } from './library.ts';
 export type { MediaItem } from './media-item.ts';
+export { MEDIA_ORDERS, type MediaOrder, USER_ORDERS } from './store/admin-rows.ts';
+export type { MediaRow } from './store/media-rows.ts';
 export { mediaMigrations } from './store/migrations.ts';
 export type { SignRecord } from './tidy/deletions.ts';
 export type { VerifyReport } from './tidy/verify.ts';
@@ -139,7 +141,6 @@ export class Media implements AsyncDisposable {
     this.intake = new Intake(blobs.staging);
     if (config.scan !== undefined) this.intake.addCheck(new ScanCheck(config.scan, onError));
     this.#deletions = new Deletions({ database, jobs, clock, blobs, sign: options.sign });
-    this.admin = new MediaAdmin({ database, deletions: this.#deletions });
     const { tidy } = config;
     this.#references = new References({
       database,
@@ -185,6 +186,9 @@ export class Media implements AsyncDisposable {
     const { intake } = this;
     this.uploads = new Uploads({ database, blobs, intake, hub, clock, serverName, rules: this.rules, onUpload });
     this.library = new Library({ database, hub, clock, serverName, remote: this.#remote, onError });
+    const { library } = this;
+    const flushAccesses = () => library.flush();
+    this.admin = new MediaAdmin({ database, clock, serverName, deletions: this.#deletions, flushAccesses });
     jobs.declare(
       job({
         name: THUMBNAIL_JOB,

@@ -159,6 +159,7 @@ export class Uploads {
       last_access_ts: clock.now(),
       is_open: rules.isOpen ? 1 : 0,
       is_quarantined: 0,
+      quarantined_by: null,
       is_protected: 0,
     };
   }

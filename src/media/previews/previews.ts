@@ -172,6 +172,7 @@ export class Previews implements AsyncDisposable {
         last_access_ts: clock.now(),
         is_open: 0,
         is_quarantined: 0,
+        quarantined_by: null,
         is_protected: 0,
       }),
     );

@@ -104,7 +104,11 @@ export class RemoteCache implements RemoteMedia, AsyncDisposable {
     } catch (error) {
       if (!(error instanceof FileVetoError)) throw error;
       // It would be refused again: it isn't even fetched any more, until an administrator says otherwise.
-      const row = { ...this.#newRow(origin, mediaId, undefined, undefined), is_quarantined: 1 };
+      const row = {
+        ...this.#newRow(origin, mediaId, undefined, undefined),
+        is_quarantined: 1,
+        quarantined_by: error.checkName,
+      };
       await this.#deps.database.write('main', async (tx) => {
         if ((await findMedia(tx, origin, mediaId)) === undefined) await insertMedia(tx, row);
       });
@@ -158,6 +162,7 @@ export class RemoteCache implements RemoteMedia, AsyncDisposable {
       last_access_ts: clock.now(),
       is_open: isOpen ? 1 : 0,
       is_quarantined: 0,
+      quarantined_by: null,
       is_protected: 0,
     };
   }

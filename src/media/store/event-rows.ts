@@ -60,7 +60,7 @@ async function redactedBy(tx: ReadTx, redactionIds: readonly EventId[]): Promise
   return new Map(rows.map((row): readonly [string, string] => [row.by, row.target]));
 }
 
-/** Whether a file is somebody's avatar. */
+/** Whether a file is the avatar of a user or a room. */
 export async function isAvatar(tx: ReadTx, mxc: string): Promise<boolean> {
   const row = await tx.db
     .selectFrom('profiles')
@@ -68,5 +68,12 @@ export async function isAvatar(tx: ReadTx, mxc: string): Promise<boolean> {
     .where('avatar_url', '=', mxc)
     .limit(1)
     .executeTakeFirst();
-  return row !== undefined;
+  if (row !== undefined) return true;
+  const room = await tx.db
+    .selectFrom('rooms')
+    .select('room_nid')
+    .where('avatar_url', '=', mxc)
+    .limit(1)
+    .executeTakeFirst();
+  return room !== undefined;
 }

@@ -8,6 +8,7 @@ export const mediaMigrations: Migrations = {
   '0401_media_thumbnails': { up: createThumbnails },
   '0402_media_previews': { up: createPreviews },
   '0403_media_tidy': { up: createTidy },
+  '0404_media_quarantined_by': { up: addQuarantinedBy },
 };
 
 async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
@@ -48,6 +49,10 @@ async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('file_count', 'integer', (c) => c.notNull())
     .modifyEnd(clustered)
     .execute();
+}
+
+async function addQuarantinedBy({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('media').addColumn('quarantined_by', 'text').execute();
 }
 
 async function createThumbnails({ schema }: Kysely<unknown>): Promise<void> {

@@ -25,6 +25,8 @@ export interface MediaTable {
   is_open: number;
   /** Hidden by an administrator: not served to anyone. */
   is_quarantined: number;
+  /** Who has hidden it: an administrator's user id, or the name of a check. */
+  quarantined_by: string | null;
   /** Never quarantined and never tidied away. */
   is_protected: number;
 }

@@ -95,7 +95,7 @@ export async function markMedia(
   tx: WriteTx,
   origin: string,
   mediaId: string,
-  marks: { readonly is_quarantined?: number; readonly is_protected?: number },
+  marks: { readonly is_protected: number },
 ): Promise<boolean> {
   const result = await tx.db
     .updateTable('media')

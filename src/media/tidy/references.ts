@@ -24,13 +24,18 @@ const JOB = 'media.delete_unreferenced';
 const CONSUMER = 'media.references';
 const MXC = /mxc:\/\/([^"\\/\s]{1,255})\/([A-Za-z0-9_-]{1,255})/g;
 
+/** The `mxc:` URIs that a text mentions. */
+export function* mediaIn(text: string): Generator<{ readonly origin: string; readonly mediaId: string }> {
+  if (!text.includes('mxc://')) return;
+  for (const [, origin, mediaId] of text.matchAll(MXC)) {
+    if (origin !== undefined && mediaId !== undefined) yield { origin, mediaId };
+  }
+}
+
 /** The files of `serverName` that a JSON text mentions, each once. */
 export function mediaIdsIn(json: string, serverName: string): readonly string[] {
-  if (!json.includes('mxc://')) return [];
   const ids = new Set<string>();
-  for (const [, origin, mediaId] of json.matchAll(MXC)) {
-    if (origin === serverName && mediaId !== undefined) ids.add(mediaId);
-  }
+  for (const { origin, mediaId } of mediaIn(json)) if (origin === serverName) ids.add(mediaId);
   return [...ids];
 }
 
