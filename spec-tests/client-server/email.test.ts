@@ -85,6 +85,13 @@ describe('e-mail addresses', () => {
       body: { type: 'm.login.password', identifier: nobody, password: 'x' },
     });
     assert.equal(refused.status, 403);
+    for (const other of [
+      { type: 'm.id.thirdparty', medium: 'msisdn', address: '4470000' },
+      { type: 'm.id.phone', country: 'GB', phone: '070000' },
+    ]) {
+      const body = { type: 'm.login.password', identifier: other, password: 'password-alice' };
+      assert.equal((await hs.request('POST', `${V3}/login`, { body })).body.errcode, 'M_FORBIDDEN');
+    }
     assert.equal((await ask('/account/password', 'nobody@mail.example', 's')).body.errcode, 'M_THREEPID_NOT_FOUND');
     const { body } = await ask('/account/password', 'alice@mail.example', 'secret5');
     const target = `${V3}/account/password`;
@@ -99,6 +106,11 @@ describe('e-mail addresses', () => {
     assert.equal(tooSoon.status, 401);
     await hs.request('POST', mail.linkTo('alice@mail.example'));
     assert.equal((await hs.request('POST', target, { body: { new_password: 'new password', auth } })).status, 200);
+    const again = await hs.request('POST', target, { body: { new_password: 'another' } });
+    const replayed = await hs.request('POST', target, {
+      body: { new_password: 'another', auth: { ...auth, session: again.body.session } },
+    });
+    assert.equal(replayed.body.errcode, 'M_UNAUTHORIZED', 'a validation is good for one password');
     assert.equal((await login('password-alice')).status, 403);
     assert.equal((await login('new password')).status, 200);
     alice = TestUser.from(hs.client, await login('new password'));
@@ -144,6 +156,18 @@ describe('registration with an e-mail address', () => {
     const bob = TestUser.from(hs.client, await hs.request('POST', target, { body: { ...wish, auth } }));
     const { threepids } = (await bob.request('GET', `${V3}/account/3pid`)).body;
     assert.equal(threepids[0].address, 'bob@mail.example');
+    const second = await hs.request('POST', target, { body: { username: 'eve', password: 'password' } });
+    const { session } = second.body;
+    for (const stage of [
+      { ...auth, session },
+      { type: 'm.login.msisdn', session, threepid_creds: auth.threepid_creds },
+    ]) {
+      const refused = await hs.request('POST', target, {
+        body: { username: 'eve', password: 'password', auth: stage },
+      });
+      assert.equal(refused.status, 401, stage.type);
+      assert.ok(['M_UNAUTHORIZED', 'M_FORBIDDEN'].includes(refused.body.errcode));
+    }
   });
 });
 
@@ -160,5 +184,25 @@ describe('a server without SMTP', () => {
     assert.deepEqual(capabilities['m.3pid_changes'], { enabled: false });
     const reset = await hs.request('POST', `${V3}/account/password`, { body: { new_password: 'x' } });
     assert.equal(reset.body.errcode, 'M_MISSING_TOKEN');
+  });
+});
+
+describe('a server whose users may not change their addresses', () => {
+  it('refuses to add and remove them, and says so beforehand', async () => {
+    await using mail = new MailBox();
+    const smtp = { host: '127.0.0.1', port: await mail.port(), tls: 'none' as const };
+    await using hs = await TestServer.start({ inProcess: true, config: { email: { smtp, changes_by_users: false } } });
+    const alice = await hs.register('alice');
+    const { capabilities } = (await alice.request('GET', `${V3}/capabilities`)).body;
+    assert.deepEqual(capabilities['m.3pid_changes'], { enabled: false });
+    const wishes: readonly [string, object][] = [
+      ['/email/requestToken', { email: 'a@mail.example', client_secret: 's', send_attempt: 1 }],
+      ['', { three_pid_creds: { sid: 'x', client_secret: 's' } }],
+      ['/add', { sid: 'x', client_secret: 's' }],
+      ['/delete', { medium: 'email', address: 'a@mail.example' }],
+    ];
+    for (const [path, body] of wishes) {
+      assert.equal((await alice.request('POST', `${V3}/account/3pid${path}`, body)).body.errcode, 'M_FORBIDDEN', path);
+    }
   });
 });

@@ -6,6 +6,7 @@ import { EMAIL_APP_ID, type Pushers } from '../delivery/index.ts';
 import { confirmPage, type LinkPurpose, languageOf, outcomePage } from '../email/index.ts';
 import { type Route, reply, route } from '../http/route.ts';
 import type { Identity } from '../identity/index.ts';
+import { forbidden } from '../protocol/errors.ts';
 import { authSchema } from './auth-data.ts';
 import { PAGE_HEADERS } from './email-page.ts';
 import { v3 } from './paths.ts';
@@ -44,6 +45,9 @@ export function administrativeContactRoutes(parts: {
 }): Route[] {
   const { accounts, config, identity, pushers } = parts;
   const { threePids } = accounts;
+  const assertMayChange = (): void => {
+    if (!config.email.changes_by_users) throw forbidden('Addresses of accounts can not be changed here');
+  };
   return [
     route({
       method: 'GET',
@@ -68,6 +72,7 @@ export function administrativeContactRoutes(parts: {
       auth: 'user',
       body: z.object({ three_pid_creds: credentials }),
       handle: async ({ requester: { userId }, body: { three_pid_creds: wish } }) => {
+        assertMayChange();
         await threePids.add(userId, { sid: wish.sid, clientSecret: wish.client_secret });
         return {};
       },
@@ -80,6 +85,7 @@ export function administrativeContactRoutes(parts: {
       auth: 'user',
       body: credentials.extend({ auth: authSchema }),
       handle: async ({ requester: { userId }, body, remote, now }) => {
+        assertMayChange();
         const { sid, client_secret: clientSecret } = body;
         const purpose = { operation: 'add3PID', binding: sid, userId, flows: [['m.login.password']] as const };
         await accounts.uia.require({ ...purpose, auth: body.auth, remote, now });
@@ -118,6 +124,7 @@ export function administrativeContactRoutes(parts: {
           if (verb === 'unbind') {
             return { id_server_unbind_result: await unbind() };
           }
+          assertMayChange();
           await threePids.delete(userId, medium, address);
           if (medium === 'email') await pushers.delete(userId, EMAIL_APP_ID, address.trim().toLowerCase());
           // It is deleted here, whatever the identity server says.
@@ -135,6 +142,7 @@ export function administrativeContactRoutes(parts: {
         rateLimit: 'third_party_validation',
         body: emailRequest,
         handle: async ({ body, headers, remote }) => {
+          if (purpose === 'add') assertMayChange();
           if (purpose === 'register') accounts.registration.assertOpenTo(remote);
           const sid = await threePids.request({
             purpose,

@@ -25,7 +25,7 @@ const CAPABILITIES: Readonly<Record<string, (config: CapabilitiesConfig) => Json
   'uk.tcpip.msc4133.profile_fields': () => ({ enabled: true }),
   'm.delayed_events': delayedEvents,
   'org.matrix.msc4140.delayed_events': delayedEvents,
-  'm.3pid_changes': ({ email }) => ({ enabled: email.smtp !== undefined }),
+  'm.3pid_changes': ({ email }) => ({ enabled: email.smtp !== undefined && email.changes_by_users }),
   'm.get_login_token': () => ({ enabled: true }),
 };
 

@@ -44,6 +44,10 @@ export const emailSection = z
       })
       .prefault({})
       .meta({ description: 'Mails about missed messages, for users whose client has asked for them.' }),
+    changes_by_users: z.boolean().prefault(true).meta({
+      description:
+        'Whether users may add and remove addresses of their accounts. Off where a directory says what they are.',
+    }),
     token_lifetime: durationMs({ minMs: 60_000 }).prefault('1h').meta({
       description: 'How long the link in a message can be followed.',
     }),

@@ -127,6 +127,10 @@ export async function updateValidation(tx: WriteTx, sid: string, change: Partial
   await tx.db.updateTable('email_validations').set(change).where('sid', '=', sid).execute();
 }
 
+export async function deleteValidation(tx: WriteTx, sid: string): Promise<void> {
+  await tx.db.deleteFrom('email_validations').where('sid', '=', sid).execute();
+}
+
 export async function deleteExpiredValidations(tx: WriteTx, now: number): Promise<void> {
   await tx.db.deleteFrom('email_validations').where('expires_ts', '<=', now).execute();
 }

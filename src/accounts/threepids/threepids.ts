@@ -3,10 +3,11 @@ import type { Clock } from '../../clock.ts';
 import { type Language, type LinkPurpose, linkMessage, type Mailer } from '../../email/index.ts';
 import { invalidParam, MatrixError } from '../../protocol/errors.ts';
 import { parseUserId, type UserId } from '../../protocol/ids/index.ts';
-import type { Database, WriteTx } from '../../storage/index.ts';
+import type { Database, ReadTx, WriteTx } from '../../storage/index.ts';
 import { hashSecret, newSecret } from '../secrets.ts';
 import {
   deleteThreePid,
+  deleteValidation,
   findAttempt,
   findThreePid,
   findValidation,
@@ -109,25 +110,36 @@ export class ThreePids {
     return database.write('main', async (tx) => {
       const row = await findValidation(tx, sid, now);
       if (row === undefined || row.token_hash !== hashSecret(token)) return false;
-      await updateValidation(tx, sid, { validated_ts: now, expires_ts: now + VALIDATED_KEPT_MS });
+      // Following it again must not make it last longer.
+      if (row.validated_ts === null) {
+        await updateValidation(tx, sid, { validated_ts: now, expires_ts: now + VALIDATED_KEPT_MS });
+      }
       return { nextLink: row.next_link ?? undefined };
     });
   }
 
-  /** The address that was validated for this purpose; undefined while it isn't. */
-  async validated(credentials: ValidationCredentials, purpose: LinkPurpose): Promise<string | undefined> {
-    const { database, clock } = this.#deps;
-    const row = await database.read((tx) => findValidation(tx, credentials.sid, clock.now()));
-    if (row === undefined || row.client_secret !== credentials.clientSecret || row.purpose !== purpose)
-      return undefined;
+  /** The address that was validated for this purpose, which is used up by that; undefined while it isn't. */
+  async use(credentials: ValidationCredentials, purpose: LinkPurpose): Promise<string | undefined> {
+    return this.#deps.database.write('main', async (tx) => {
+      const address = await this.#validated(tx, credentials, purpose);
+      if (address !== undefined) await deleteValidation(tx, credentials.sid);
+      return address;
+    });
+  }
+
+  async #validated(tx: ReadTx, { sid, clientSecret }: ValidationCredentials, purpose: LinkPurpose) {
+    const row = await findValidation(tx, sid, this.#deps.clock.now());
+    if (row === undefined || row.client_secret !== clientSecret || row.purpose !== purpose) return undefined;
     return row.validated_ts === null ? undefined : row.address;
   }
 
   /** Adds a validated address to an account. @throws MatrixError `M_THREEPID_AUTH_FAILED`, `M_THREEPID_IN_USE` */
   async add(userId: UserId, credentials: ValidationCredentials): Promise<void> {
-    const address = await this.validated(credentials, 'add');
-    if (address === undefined) throw notValidated();
-    await this.#deps.database.write('main', (tx) => this.addIn(tx, userId, address));
+    await this.#deps.database.write('main', async (tx) => {
+      const address = await this.#validated(tx, credentials, 'add');
+      if (address === undefined) throw notValidated();
+      await this.addIn(tx, userId, address);
+    });
   }
 
   /** `add` within a transaction, of an address that the caller knows to be validated. */

@@ -13,7 +13,7 @@ export function emailStage(threePids: ThreePids): Stage {
       if (sid === undefined || clientSecret === undefined) {
         throw new StageFailure('M_MISSING_PARAM', 'Missing threepid_creds');
       }
-      const address = await threePids.validated({ sid, clientSecret }, operation === 'register' ? 'register' : 'reset');
+      const address = await threePids.use({ sid, clientSecret }, operation === 'register' ? 'register' : 'reset');
       if (address === undefined) throw new StageFailure('M_UNAUTHORIZED', 'The e-mail address is not confirmed yet');
       return address;
     },
