@@ -8,6 +8,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { Accounts } from './accounts/index.ts';
+import type { Devices } from './devices/index.ts';
 import type { Media } from './media/index.ts';
 import { MatrixError } from './protocol/errors.ts';
 import { makeUserId, parseUserId, type UserId } from './protocol/ids/index.ts';
@@ -18,6 +19,7 @@ const controlRequest = z.discriminatedUnion('do', [
   z.object({ do: z.literal('user.list') }),
   z.object({ do: z.literal('media.verify'), mend: z.boolean() }),
   z.object({ do: z.literal('media.move') }),
+  z.object({ do: z.literal('restored') }),
 ]);
 
 /** What a command asks for. */
@@ -27,6 +29,7 @@ export type ControlRequest = z.infer<typeof controlRequest>;
 export interface ControlledParts {
   readonly accounts: Accounts;
   readonly media: Media;
+  readonly devices: Devices;
 }
 
 /** One line of output a string. */
@@ -53,7 +56,11 @@ export async function control(parts: ControlledParts, wish: ControlRequest): Pro
   }
 }
 
-async function perform({ accounts, media }: ControlledParts, wish: ControlRequest): Promise<readonly string[]> {
+async function perform(
+  { accounts, media, devices }: ControlledParts,
+  wish: ControlRequest,
+): Promise<readonly string[]> {
+  if (wish.do === 'restored') return takeBack(devices);
   if (wish.do === 'media.verify') return verifyMedia(media, wish.mend);
   if (wish.do === 'media.move') return [`${await media.moveToFirstStore()} files were moved.`];
   if (wish.do === 'user.list') return listUsers(accounts);
@@ -65,6 +72,15 @@ async function perform({ accounts, media }: ControlledParts, wish: ControlReques
   const userId = await existingUser(accounts, wish.name);
   await accounts.users.setPassword(userId, wish.password, { logOutOthers: wish.logOut });
   return [`The password of ${userId} was changed${wish.logOut ? ', and its sessions ended' : ''}.`];
+}
+
+async function takeBack(devices: Devices): Promise<readonly string[]> {
+  const { oneTimeKeys, users } = await devices.takeBackAfterRestore();
+  return [
+    `${oneTimeKeys} one-time keys were taken back; clients upload new ones.`,
+    `Everyone asks anew for the devices of ${users} users.`,
+    'The server may start.',
+  ];
 }
 
 const LOCAL = { ip: 'unix', isLocal: true, userAgent: 'inglenook command line' };
@@ -125,13 +141,17 @@ export async function startControl(socket: string, parts: ControlledParts): Prom
 async function serve(parts: ControlledParts, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
     if (Number(incoming.headers['content-length'] ?? BODY_BYTES_MAX + 1) > BODY_BYTES_MAX) throw new Error('too large');
-    const answer = await control(parts, controlRequest.parse(JSON.parse(await text(incoming))));
+    const wish = controlRequest.parse(JSON.parse(await text(incoming)));
+    const answer = wish.do === 'restored' ? STOP_FIRST : await control(parts, wish);
     response.end(JSON.stringify(answer));
   } catch (error) {
     response.statusCode = 500;
     response.end(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
   }
 }
+
+/** Positions are in memory, and keys may be on their way. */
+const STOP_FIRST: ControlAnswer = { error: 'A server runs on these data. Stop it first, and copy the data again.' };
 
 const answerSchema = z.union([z.object({ lines: z.array(z.string()) }), z.object({ error: z.string() })]);
 

@@ -127,6 +127,12 @@ function program(): Command {
     .action(async (options: ConfigOption) => (await import('./media.ts')).moveMedia(options));
 
   root
+    .command('restored')
+    .description('say that the data come from a copy or a backup: before the first start on them')
+    .option(...CONFIG_OPTION)
+    .action(async (options: ConfigOption) => (await import('./restored.ts')).restored(options));
+
+  root
     .command('generate-key')
     .description('make a signing key')
     .argument('[file]', 'where to; standard output without it')

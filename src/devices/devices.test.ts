@@ -69,6 +69,7 @@ function oneTimeKeys(count: number, prefix: string): JsonObject {
 const TABLES = [
   'device_keys',
   'one_time_keys',
+  'one_time_key_claims',
   'fallback_keys',
   'cross_signing_keys',
   'key_signatures',
@@ -100,6 +101,7 @@ function noRows(): RowCounts {
   return {
     device_keys: 0,
     one_time_keys: 0,
+    one_time_key_claims: 0,
     fallback_keys: 0,
     cross_signing_keys: 0,
     key_signatures: 0,
@@ -227,6 +229,22 @@ forEachDatabase((_name, open, createConfig) => {
       }
       await upload(oneTimeKeys(1, 'last'));
       assert.equal((await countRows(database)).one_time_keys, 101);
+    });
+
+    it('of data from a copy give out no one-time key, and count as changed', async () => {
+      const { clock, database, devices, register } = await setUp(open);
+      const { userId, deviceId } = await register('alice');
+      const claim = () => devices.keys.claim([{ userId, deviceId, algorithm: 'signed_curve25519' }]);
+      await devices.keys.upload(userId, deviceId, {
+        deviceKeys: deviceKeys(userId, deviceId),
+        oneTimeKeys: oneTimeKeys(3, 'k'),
+        fallbackKeys: oneTimeKeys(1, 'f'),
+      });
+      await claim();
+      assert.deepEqual(await devices.takeBackAfterRestore(), { oneTimeKeys: 3, users: 1 });
+      assert.match((await claim()).oneTimeKeys, /"signed_curve25519:f0"/);
+      const changed = await database.read((tx) => devices.lists.changedBetween(tx, clock.ms - 1, clock.ms));
+      assert.deepEqual(changed, [userId]);
     });
 
     it('are answered as they are now, also where the answer was remembered from before a change', async () => {

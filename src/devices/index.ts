@@ -19,6 +19,7 @@ import { deleteDehydratedDevices } from './store/dehydrated-devices.ts';
 import { deleteDeviceKeys, findDeviceKeys } from './store/device-keys.ts';
 import { deleteChangesSeenBy, lastDeviceListPosition } from './store/device-list-changes.ts';
 import { deleteAllBackups } from './store/key-backups.ts';
+import { type TakenBack, takeBackAfterRestore } from './store/restored.ts';
 import { deleteMessagesOf } from './store/to-device-messages.ts';
 import { firstToDevicePosition, ToDevice } from './to-device.ts';
 
@@ -63,10 +64,14 @@ export class Devices {
   readonly signatures: Signatures;
   readonly backups: KeyBackups;
   readonly dehydrated: DehydratedDevices;
+  readonly #database: Database;
+  readonly #clock: Clock;
 
   constructor(options: DevicesOptions) {
     const { database, hub, accounts, rooms, clock, checksSignatures, log, remote, outbox } = options;
     const { devices, serverName, users } = accounts;
+    this.#database = database;
+    this.#clock = clock;
     this.lists = new DeviceLists(hub, rooms);
     this.oneTimeKeys = new OneTimeKeys(database);
     this.toDevice = new ToDevice({ database, hub, devices, serverName, clock, log, outbox });
@@ -90,6 +95,14 @@ export class Devices {
   /** Deletes what has expired. To be called now and then, such as once an hour. */
   async deleteExpired(): Promise<void> {
     await this.toDevice.deleteExpired();
+  }
+
+  /**
+   * To be called once on data that were restored from a copy, before a server runs on them: no one-time key of theirs is
+   * given out, since it may have been given out after the copy was made.
+   */
+  takeBackAfterRestore(): Promise<TakenBack> {
+    return this.#database.write('main', (tx) => takeBackAfterRestore(tx, this.#clock.now()));
   }
 
   /** Devices are gone: nothing of theirs stays. */

@@ -3,6 +3,7 @@ import { forbidden, MatrixError, notFound } from '../protocol/errors.ts';
 import { type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
 import type { Database, WriteTx } from '../storage/index.ts';
+import { ClaimQueue } from './claim-queue.ts';
 import type { DeviceLists } from './device-lists.ts';
 import { type Identities, type Identity, joinObject } from './identities.ts';
 import {
@@ -53,6 +54,7 @@ export class Keys {
   readonly #devices: AccountDevices;
   readonly #lists: DeviceLists;
   readonly #oneTimeKeys: OneTimeKeys;
+  readonly #claims: ClaimQueue;
   readonly #identities: Identities;
   readonly #serverName: ServerName;
   readonly #remote: RemoteKeys | undefined;
@@ -72,6 +74,7 @@ export class Keys {
     this.#devices = parts.devices;
     this.#lists = parts.lists;
     this.#oneTimeKeys = parts.oneTimeKeys;
+    this.#claims = new ClaimQueue(parts.database, parts.oneTimeKeys);
     this.#identities = parts.identities;
     this.#serverName = parts.serverName;
     this.#remote = parts.remote;
@@ -170,17 +173,14 @@ export class Keys {
       remote.set(claim.userId, { ...remote.get(claim.userId), [claim.deviceId]: claim.algorithm });
     }
     const byUser = new Map<UserId, [string, string][]>();
-    if (local.length > 0) {
-      await this.#database.write('main', async (tx) => {
-        for (const claim of local) {
-          const key = await this.#oneTimeKeys.claim(tx, claim);
-          if (key === undefined) continue;
-          const json = joinObject([[`${claim.algorithm}:${key.key_id}`, key.json]]);
-          const devices = byUser.get(claim.userId) ?? [];
-          devices.push([claim.deviceId, json]);
-          byUser.set(claim.userId, devices);
-        }
-      });
+    const keys = local.length === 0 ? [] : await this.#claims.claim(local);
+    for (const [index, claim] of local.entries()) {
+      const key = keys[index];
+      if (key === undefined) continue;
+      const json = joinObject([[`${claim.algorithm}:${key.key_id}`, key.json]]);
+      const devices = byUser.get(claim.userId) ?? [];
+      devices.push([claim.deviceId, json]);
+      byUser.set(claim.userId, devices);
     }
     const { byKey, failed } = await askServers(remote, ['one_time_keys'], (server, of) => {
       return this.#remote === undefined ? Promise.reject(new Error('no federation')) : this.#remote.claim(server, of);

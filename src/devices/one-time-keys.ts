@@ -13,7 +13,7 @@ import {
   fallbackKeysOf,
   findFallbackKey,
   insertOneTimeKey,
-  type OneTimeKeyRow,
+  type KnownKeyRow,
   oneTimeKeysOf,
   useFallbackKey,
 } from './store/one-time-keys.ts';
@@ -70,18 +70,17 @@ export class OneTimeKeys {
     const rows = await oneTimeKeysOf(tx, userId, deviceId);
     const known = new Map(rows.map((row) => [`${row.algorithm}:${row.key_id}`, row]));
     let sequence = rows.at(-1)?.sequence ?? 0;
-    let count = rows.filter((row) => row.is_claimed === 0).length;
+    let count = rows.filter((row) => !row.is_claimed).length;
     for (const { algorithm, keyId, json } of keys) {
       const row = known.get(`${algorithm}:${keyId}`);
       if (row?.json === json) continue;
-      if (row?.is_claimed === 0) throw keyExists(`${algorithm}:${keyId}`);
+      if (row?.is_claimed === false) throw keyExists(`${algorithm}:${keyId}`);
       if (++count > KEYS_MAX) throw new MatrixError('M_UNKNOWN', `A device may have at most ${KEYS_MAX} one-time keys`);
       if (row !== undefined) await deleteOneTimeKey(tx, row);
       await insertOneTimeKey(tx, {
         user_id: userId,
         device_id: deviceId,
         algorithm,
-        is_claimed: 0,
         sequence: ++sequence,
         key_id: keyId,
         json,
@@ -127,8 +126,8 @@ export class OneTimeKeys {
     for (const deviceId of deviceIds) this.#changed(tx, userId, deviceId);
   }
 
-  async #forgetOldClaims(tx: WriteTx, rows: readonly OneTimeKeyRow[]): Promise<void> {
-    const claimed = rows.filter((row) => row.is_claimed === 1);
+  async #forgetOldClaims(tx: WriteTx, rows: readonly KnownKeyRow[]): Promise<void> {
+    const claimed = rows.filter((row) => row.is_claimed);
     for (const row of claimed.slice(0, Math.max(0, claimed.length - CLAIMED_KEPT))) await deleteOneTimeKey(tx, row);
   }
 

@@ -1,4 +1,4 @@
-import type { CreateTableBuilder, Kysely } from 'kysely';
+import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
 import { clustered, type Migrations } from '../../storage/index.ts';
 
 /** The tables of this domain, as they came to be. */
@@ -6,6 +6,7 @@ export const devicesMigrations: Migrations = {
   '0300_devices_keys': { up: createKeys },
   '0301_devices_messages': { up: createMessages },
   '0302_devices_backups': { up: createBackups },
+  '0303_devices_key_claims': { up: createKeyClaims },
 };
 
 async function createKeys({ schema }: Kysely<unknown>): Promise<void> {
@@ -123,6 +124,34 @@ async function createBackups({ schema }: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('key_backup_sessions_pk', ['user_id', 'version', 'room_id', 'session_id'])
     .modifyEnd(clustered)
     .execute();
+}
+
+/**
+ * How far a device's keys were given out, instead of a mark on each key: a claim writes one small row, not two large ones.
+ * Keys went out in the order of their sequence, so that the greatest one with a mark tells it.
+ */
+async function createKeyClaims(db: Kysely<unknown>): Promise<void> {
+  await ofDevice(db.schema.createTable('one_time_key_claims'))
+    .addColumn('algorithm', 'text', (c) => c.notNull())
+    .addColumn('sequence', 'integer', (c) => c.notNull())
+    .addPrimaryKeyConstraint('one_time_key_claims_pk', ['user_id', 'device_id', 'algorithm'])
+    .modifyEnd(clustered)
+    .execute();
+  await sql`insert into one_time_key_claims (user_id, device_id, algorithm, sequence)
+    select user_id, device_id, algorithm, max(sequence) from one_time_keys where is_claimed = 1
+    group by user_id, device_id, algorithm`.execute(db);
+  await ofDevice(db.schema.createTable('one_time_keys_unmarked'))
+    .addColumn('algorithm', 'text', (c) => c.notNull())
+    .addColumn('sequence', 'integer', (c) => c.notNull())
+    .addColumn('key_id', 'text', (c) => c.notNull())
+    .addColumn('json', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('one_time_keys_unmarked_pk', ['user_id', 'device_id', 'algorithm', 'sequence'])
+    .modifyEnd(clustered)
+    .execute();
+  await sql`insert into one_time_keys_unmarked (user_id, device_id, algorithm, sequence, key_id, json)
+    select user_id, device_id, algorithm, sequence, key_id, json from one_time_keys`.execute(db);
+  await db.schema.dropTable('one_time_keys').execute();
+  await db.schema.alterTable('one_time_keys_unmarked').renameTo('one_time_keys').execute();
 }
 
 function ofDevice<T extends string>(table: CreateTableBuilder<T>) {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { UserId } from '../../protocol/ids/index.ts';
 import { compiledOnce, type ReadTx, textList, type WriteTx } from '../../storage/index.ts';
 import type { FallbackKeysTable, OneTimeKeysTable } from './tables.ts';
@@ -11,9 +12,17 @@ export interface ClaimedKey {
   readonly json: string;
 }
 
-/** All one-time keys of a device, those claimed lately among them. */
-export function oneTimeKeysOf(tx: ReadTx, userId: UserId, deviceId: string): Promise<readonly OneTimeKeyRow[]> {
-  return tx.run(keysOfDevice, { userId, deviceId });
+/** A one-time key of a device, with what it was claimed up to. */
+export interface KnownKeyRow extends OneTimeKeyRow {
+  readonly is_claimed: boolean;
+}
+
+/** All one-time keys of a device in the order of their upload, those claimed lately among them. */
+export async function oneTimeKeysOf(tx: ReadTx, userId: UserId, deviceId: string): Promise<readonly KnownKeyRow[]> {
+  const claims = await tx.run(claimsOfDevice, { userId, deviceId });
+  const claimed = new Map(claims.map((row) => [row.algorithm, row.sequence]));
+  const rows = await tx.run(keysOfDevice, { userId, deviceId });
+  return rows.map((row) => ({ ...row, is_claimed: row.sequence <= (claimed.get(row.algorithm) ?? 0) }));
 }
 
 export async function insertOneTimeKey(tx: WriteTx, row: OneTimeKeyRow): Promise<void> {
@@ -31,13 +40,18 @@ export function countOneTimeKeys(tx: ReadTx, userId: UserId, deviceId: string) {
 }
 
 /** Takes the oldest unclaimed one-time key of a device; undefined where there is none. */
-export function claimOneTimeKey(
+export async function claimOneTimeKey(
   tx: WriteTx,
   userId: UserId,
   deviceId: string,
   algorithm: string,
 ): Promise<ClaimedKey | undefined> {
-  return tx.find(claimOldest, { userId, deviceId, algorithm });
+  for (;;) {
+    const key = await tx.find(oldestKey, { userId, deviceId, algorithm });
+    if (key === undefined) return undefined;
+    // Nothing changes where another process took it meanwhile.
+    if ((await tx.change(claimUpTo, { userId, deviceId, algorithm, sequence: key.sequence })) > 0) return key;
+  }
 }
 
 export function fallbackKeysOf(tx: ReadTx, userId: UserId, deviceId: string): Promise<readonly FallbackKeyRow[]> {
@@ -61,7 +75,7 @@ export async function useFallbackKey(tx: WriteTx, { user_id, device_id, algorith
 
 /** Deletes all one-time and fallback keys of devices. */
 export async function deleteOneTimeKeys(tx: WriteTx, userId: UserId, deviceIds: readonly string[]): Promise<void> {
-  for (const table of ['one_time_keys', 'fallback_keys'] as const) {
+  for (const table of ['one_time_keys', 'one_time_key_claims', 'fallback_keys'] as const) {
     await tx.db.deleteFrom(table).where('user_id', '=', userId).where('device_id', 'in', textList(deviceIds)).execute();
   }
 }
@@ -91,7 +105,6 @@ const insertKey = compiledOnce<OneTimeKeyRow>()((db, p) =>
     user_id: p('user_id'),
     device_id: p('device_id'),
     algorithm: p('algorithm'),
-    is_claimed: p('is_claimed'),
     sequence: p('sequence'),
     key_id: p('key_id'),
     json: p('json'),
@@ -104,7 +117,6 @@ const deleteKey = compiledOnce<OneTimeKeyRow>()((db, p) =>
     .where('user_id', '=', p('user_id'))
     .where('device_id', '=', p('device_id'))
     .where('algorithm', '=', p('algorithm'))
-    .where('is_claimed', '=', p('is_claimed'))
     .where('sequence', '=', p('sequence')),
 );
 
@@ -114,28 +126,60 @@ const countKeys = compiledOnce<DeviceParams>()((db, p) =>
     .select(['algorithm', (eb) => eb.fn.countAll<number>().as('count')])
     .where('user_id', '=', p('userId'))
     .where('device_id', '=', p('deviceId'))
-    .where('is_claimed', '=', 0)
+    .where('sequence', '>', (eb) =>
+      eb.fn.coalesce(
+        eb
+          .selectFrom('one_time_key_claims as claims')
+          .select('claims.sequence')
+          .where('claims.user_id', '=', p('userId'))
+          .where('claims.device_id', '=', p('deviceId'))
+          .whereRef('claims.algorithm', '=', 'one_time_keys.algorithm'),
+        sql.lit(0),
+      ),
+    )
     .groupBy('algorithm'),
 );
 
-const claimOldest = compiledOnce<AlgorithmParams>()((db, p) =>
+const claimsOfDevice = compiledOnce<DeviceParams>()((db, p) =>
   db
-    .updateTable('one_time_keys')
-    .set({ is_claimed: 1 })
+    .selectFrom('one_time_key_claims')
+    .select(['algorithm', 'sequence'])
+    .where('user_id', '=', p('userId'))
+    .where('device_id', '=', p('deviceId')),
+);
+
+const oldestKey = compiledOnce<AlgorithmParams>()((db, p) =>
+  db
+    .selectFrom('one_time_keys')
+    .select(['key_id', 'json', 'sequence'])
     .where('user_id', '=', p('userId'))
     .where('device_id', '=', p('deviceId'))
     .where('algorithm', '=', p('algorithm'))
-    .where('is_claimed', '=', 0)
-    .where('sequence', '=', (eb) =>
-      eb
-        .selectFrom('one_time_keys as oldest')
-        .select((inner) => inner.fn.min('oldest.sequence').as('sequence'))
-        .where('oldest.user_id', '=', p('userId'))
-        .where('oldest.device_id', '=', p('deviceId'))
-        .where('oldest.algorithm', '=', p('algorithm'))
-        .where('oldest.is_claimed', '=', 0),
+    .where('sequence', '>', (eb) =>
+      eb.fn.coalesce(
+        eb
+          .selectFrom('one_time_key_claims as claims')
+          .select('claims.sequence')
+          .where('claims.user_id', '=', p('userId'))
+          .where('claims.device_id', '=', p('deviceId'))
+          .where('claims.algorithm', '=', p('algorithm')),
+        sql.lit(0),
+      ),
     )
-    .returning(['key_id', 'json']),
+    .orderBy('sequence')
+    .limit(1),
+);
+
+const claimUpTo = compiledOnce<AlgorithmParams & { sequence: number }>()((db, p) =>
+  db
+    .insertInto('one_time_key_claims')
+    .values({ user_id: p('userId'), device_id: p('deviceId'), algorithm: p('algorithm'), sequence: p('sequence') })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['user_id', 'device_id', 'algorithm'])
+        .doUpdateSet((eb) => ({ sequence: eb.ref('excluded.sequence') }))
+        .whereRef('one_time_key_claims.sequence', '<', 'excluded.sequence'),
+    ),
 );
 
 const fallbackOfDevice = compiledOnce<DeviceParams>()((db, p) =>

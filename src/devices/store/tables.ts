@@ -9,17 +9,27 @@ export interface DeviceKeysTable {
   readonly json: string;
 }
 
-/** One-time keys. Of those that were claimed the last ones stay, so that none that is uploaded again goes out again. */
+/**
+ * One-time keys, those claimed among them: of these the last ones stay, so that none that is uploaded again goes out again.
+ * Which were claimed: those up to the sequence in one_time_key_claims.
+ */
 export interface OneTimeKeysTable {
   readonly user_id: UserId;
   readonly device_id: string;
   readonly algorithm: string;
-  readonly is_claimed: number;
   /** The order in which a device's keys were uploaded; they go out in this order. */
   readonly sequence: number;
   readonly key_id: string;
   /** Canonical JSON: a string or an object. */
   readonly json: string;
+}
+
+/** Up to which sequence a device's one-time keys of an algorithm were given out; no row: none was. */
+export interface OneTimeKeyClaimsTable {
+  readonly user_id: UserId;
+  readonly device_id: string;
+  readonly algorithm: string;
+  readonly sequence: number;
 }
 
 export interface FallbackKeysTable {
@@ -125,6 +135,7 @@ declare module '../../storage/tables.ts' {
   interface Tables {
     device_keys: DeviceKeysTable;
     one_time_keys: OneTimeKeysTable;
+    one_time_key_claims: OneTimeKeyClaimsTable;
     fallback_keys: FallbackKeysTable;
     cross_signing_keys: CrossSigningKeysTable;
     key_signatures: KeySignaturesTable;
