@@ -1,4 +1,5 @@
 /** A part of the composition root: what stands on the rooms and is there for clients only, such as search. */
+import { z } from 'zod';
 import type { Accounts } from './accounts/index.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/index.ts';
@@ -15,14 +16,19 @@ import {
 } from './delivery/index.ts';
 import type { Mailer } from './email/index.ts';
 import type { RateLimits } from './http/index.ts';
-import type { Jobs } from './jobs/index.ts';
+import { type Jobs, job } from './jobs/index.ts';
+import type { Media } from './media/index.ts';
 import { moderationMigrations, Reports } from './moderation/index.ts';
 import type { RoomParts } from './room-parts.ts';
 import { Search, SearchIndexer, searchMigrations } from './search/index.ts';
+import { Sso, ssoMigrations } from './sso/index.ts';
+import { givePicture } from './sso/pictures.ts';
 import { type Database, joinMigrations } from './storage/index.ts';
 import { Cursors, type Hub } from './streams/index.ts';
 import type { Logger } from './telemetry/log.ts';
 import { UserDirectory, UserDirectoryIndexer, userDirectoryMigrations } from './user-directory/index.ts';
+
+const EXPIRED_EVERY_MS = 3_600_000;
 
 /** What these parts are built on. */
 export interface ClientPartsDeps extends RoomParts {
@@ -33,6 +39,7 @@ export interface ClientPartsDeps extends RoomParts {
   readonly hub: Hub;
   readonly jobs: Jobs;
   readonly accounts: Accounts;
+  readonly media: Media;
   readonly rateLimits: RateLimits;
   readonly mailer: Mailer | undefined;
 }
@@ -48,6 +55,7 @@ export interface ClientParts extends AsyncDisposable {
   readonly reports: Reports;
   readonly search: Search;
   readonly searchIndexer: SearchIndexer;
+  readonly sso: Sso;
   readonly userDirectory: UserDirectory;
   /** Begins to follow the streams. */
   startFollowing(): Promise<void>;
@@ -60,6 +68,7 @@ export const clientMigrations = joinMigrations(
   deliveryMigrations,
   emailPusherMigrations,
   delayedEventsMigrations,
+  ssoMigrations,
 );
 
 /** Makes the parts; nothing runs before `startFollowing`. */
@@ -127,6 +136,7 @@ export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientPart
     perUserMax: config.delayed_events.per_user_max,
   });
   jobs.declare(...delayedEvents.jobs());
+  const sso = parts.use(makeSso(deps));
   return {
     delayedEvents,
     emailDelivery,
@@ -137,6 +147,7 @@ export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientPart
     reports: new Reports({ database, rooms, clock }),
     search: new Search(rooms.reading, searchIndexer),
     searchIndexer,
+    sso,
     userDirectory,
     startFollowing: async () => {
       await pushers.load();
@@ -147,4 +158,22 @@ export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientPart
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+function makeSso({ config, clock, logger, database, jobs, accounts, media }: ClientPartsDeps): Sso {
+  const pictures = { accounts, media, allowedAddresses: config.media.previews.allowed_addresses };
+  const log = logger.child({ part: 'sso' });
+  const sso = new Sso({
+    ...{ config, clock, log, database, jobs, accounts },
+    givePicture: (userId, url, issuer) => givePicture(pictures, userId, url, issuer),
+  });
+  jobs.declare(
+    job({
+      name: 'sso.delete_expired',
+      payload: z.object({}),
+      everyMs: EXPIRED_EVERY_MS,
+      handle: () => sso.deleteExpired(),
+    }),
+  );
+  return sso;
 }

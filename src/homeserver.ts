@@ -236,7 +236,19 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
   );
 
   const clientParts = parts.use(
-    await makeClientParts({ config, clock, logger, database, hub, jobs, accounts, rateLimits, mailer, ...roomParts }),
+    await makeClientParts({
+      config,
+      clock,
+      logger,
+      database,
+      hub,
+      jobs,
+      accounts,
+      media,
+      rateLimits,
+      mailer,
+      ...roomParts,
+    }),
   );
 
   const { rooms } = roomParts;

@@ -20,6 +20,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['devices'],
   ['federation'],
   ['media'],
+  ['sso'],
   ['rooms'],
   ['search'],
   ['user-directory', 'moderation', 'presence', 'delayed-events', 'identity'],

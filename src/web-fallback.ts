@@ -48,7 +48,7 @@ async function makeApp(options: LazyWebOptions): Promise<Fallback> {
       return {
         serverName: config.server.name,
         version: VERSION,
-        mayRegister: open_to === 'everyone' || (open_to === 'local' && isLocal),
+        mayRegister: config.login.password && (open_to === 'everyone' || (open_to === 'local' && isLocal)),
         hasAccounts: !isEmpty,
         nextIsAdmin: options.firstLocalUserIsAdmin && isLocal && isEmpty,
       };

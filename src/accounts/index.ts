@@ -10,6 +10,7 @@ import { type Database, type ReadTx, StorageRefusedError, type StreamDeclaration
 import { type Hub, stream } from '../streams/index.ts';
 import { AccountData } from './account-data.ts';
 import { Devices } from './devices.ts';
+import { ExternalIds } from './external-ids.ts';
 import { Filters } from './filters.ts';
 import { AccountInvitePolicy } from './invite-policy.ts';
 import { LastSeen } from './last-seen.ts';
@@ -19,6 +20,7 @@ import type { Profile } from './profile.ts';
 import { Profiles } from './profiles.ts';
 import { enqueueLeavingRooms, type ProfilePublisher, propagationJobs } from './propagation.ts';
 import { PushRules } from './push-rules.ts';
+import { ReAuthentication } from './re-authentication.ts';
 import { Registration } from './registration.ts';
 import { RoomSettings } from './room-settings.ts';
 import { newSecret } from './secrets.ts';
@@ -33,17 +35,28 @@ import { deleteExpiredUiaSessions, getOrCreateSecret } from './store/uia.ts';
 import { deleteExpiredValidations, deleteThreePidsOf } from './threepids/store.ts';
 import { ThreePids } from './threepids/threepids.ts';
 import { TokenAuthenticator } from './token-authenticator.ts';
-import { emailStage, passwordStage, recaptchaStage, type Stages, termsStage, tokenStage, Uia } from './uia/index.ts';
+import {
+  emailStage,
+  passwordStage,
+  recaptchaStage,
+  type Stages,
+  ssoStage,
+  termsStage,
+  tokenStage,
+  Uia,
+} from './uia/index.ts';
 import { Users } from './users.ts';
 
 export type { AccountData, AccountDataItem } from './account-data.ts';
 export type { Device, Devices } from './devices.ts';
+export type { ExternalId, ExternalIds } from './external-ids.ts';
 export type { Filters } from './filters.ts';
 export { fieldOf, type Profile, toJson as profileToJson } from './profile.ts';
 export type { Profiles } from './profiles.ts';
 export type { ProfilePublisher } from './propagation.ts';
 export type { Registered, Registration } from './registration.ts';
-export type { Session, Sessions, SessionWish } from './sessions.ts';
+export { hashSecret, newSecret } from './secrets.ts';
+export { type Session, type Sessions, type SessionWish, userLocked } from './sessions.ts';
 export { accountsMigrations } from './store/migrations.ts';
 export {
   CONFIRM_PATH,
@@ -52,7 +65,7 @@ export {
   toAddress as toEmailAddress,
 } from './threepids/threepids.ts';
 export type { AuthData, Flow, StageName, Uia } from './uia/index.ts';
-export type { NewUser, User, Users } from './users.ts';
+export { type NewUser, type User, type Users, userInUse } from './users.ts';
 
 /** The durable streams of accounts. */
 export const accountsStreams: readonly StreamDeclaration[] = [
@@ -61,7 +74,7 @@ export const accountsStreams: readonly StreamDeclaration[] = [
 ];
 
 /** What accounts are told by the configuration. */
-export type AccountsConfig = Pick<Config, 'server' | 'registration' | 'terms' | 'login' | 'email'>;
+export type AccountsConfig = Pick<Config, 'server' | 'registration' | 'terms' | 'login' | 'email' | 'sso'>;
 
 export interface AccountsOptions {
   readonly database: Database;
@@ -103,6 +116,10 @@ export class Accounts implements AsyncDisposable {
   /** OpenID tokens and login tokens. */
   readonly shortTokens: ShortTokens;
   readonly invitePolicy: AccountInvitePolicy;
+  /** Who users are at providers of single sign-on. */
+  readonly externalIds: ExternalIds;
+  /** How users who are logged in can show once more who they are. */
+  readonly reAuthentication: ReAuthentication;
   /** E-mail addresses of accounts. */
   readonly threePids: ThreePids;
   readonly #database: Database;
@@ -152,9 +169,21 @@ export class Accounts implements AsyncDisposable {
     this.roomSettings = new RoomSettings(database, this.accountData, this.pushRules);
     this.shortTokens = new ShortTokens(database, clock, this.sessions);
     this.invitePolicy = new AccountInvitePolicy(this.accountData);
+    this.externalIds = new ExternalIds(database, clock);
+    this.reAuthentication = new ReAuthentication(database, this.externalIds, {
+      passwords: config.login.password,
+      providers: config.sso.providers.map(({ id }) => id),
+    });
     const { authenticator, devices, sessions, passwords, profiles } = this;
     this.users = new Users({ database, clock, passwords, authenticator, devices, profiles });
-    this.passwordLogin = new PasswordLogin({ database, passwords, sessions, rateLimits, serverName });
+    this.passwordLogin = new PasswordLogin({
+      database,
+      passwords,
+      sessions,
+      rateLimits,
+      serverName,
+      isEnabled: config.login.password,
+    });
     this.threePids = new ThreePids({
       database,
       clock,
@@ -237,14 +266,21 @@ export class Accounts implements AsyncDisposable {
       'm.login.password': passwordStage(this.passwordLogin),
       'm.login.recaptcha': recaptchaStage(config.registration.recaptcha),
       'm.login.registration_token': tokenStage((token) => this.registration.isTokenValid(token)),
+      'm.login.sso': ssoStage(),
       'm.login.terms': termsStage(config.terms),
     };
   }
 }
 
-function registrationRules({ registration }: AccountsConfig, firstLocalUserIsAdmin: boolean) {
+function registrationRules({ registration, login }: AccountsConfig, firstLocalUserIsAdmin: boolean) {
   const { open_to: openTo, steps, guests, reserved_names: reserved } = registration;
-  return { openTo, steps, guests, reservedNames: new TypePattern(reserved), firstLocalUserIsAdmin };
+  return {
+    openTo: login.password ? openTo : ('nobody' as const),
+    steps,
+    guests,
+    reservedNames: new TypePattern(reserved),
+    firstLocalUserIsAdmin,
+  };
 }
 
 function toServerName(name: string): ServerName {

@@ -14,6 +14,7 @@ export class PasswordLogin {
   readonly #sessions: Sessions;
   readonly #rateLimits: RateLimits;
   readonly #serverName: ServerName;
+  readonly isEnabled: boolean;
 
   constructor(parts: {
     readonly database: Database;
@@ -21,12 +22,15 @@ export class PasswordLogin {
     readonly sessions: Sessions;
     readonly rateLimits: RateLimits;
     readonly serverName: ServerName;
+    /** False: no password is right. */
+    readonly isEnabled: boolean;
   }) {
     this.#database = parts.database;
     this.#passwords = parts.passwords;
     this.#sessions = parts.sessions;
     this.#rateLimits = parts.rateLimits;
     this.#serverName = parts.serverName;
+    this.isEnabled = parts.isEnabled;
   }
 
   /**
@@ -49,6 +53,7 @@ export class PasswordLogin {
 
   /** The account, provided that the password is its own; counts failures against the account. */
   async check(user: string, password: string, attempts?: 'login_account'): Promise<UserRow | undefined> {
+    if (!this.isEnabled) return undefined;
     const userId = this.#userIdOf(user);
     const key = userId ?? user.slice(0, 255);
     this.#limitFailures(key);

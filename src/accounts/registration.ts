@@ -155,6 +155,16 @@ export class Registration {
     return this.#database.write('main', (tx) => this.create(tx, user, { deviceName }, remote));
   }
 
+  /**
+   * Makes an account for somebody whom a provider of single sign-on knows. It has no password. Throws `M_INVALID_USERNAME`
+   * and `M_USER_IN_USE`.
+   */
+  async registerExternal(tx: WriteTx, username: string, displayName: string | undefined): Promise<UserId> {
+    const userId = this.#newUserId(username);
+    await this.#users.create(tx, { userId, passwordHash: undefined, displayName: displayName ?? localpartOf(userId) });
+    return userId;
+  }
+
   /** Adds an account, and a session where one is wanted, within a transaction. */
   async create(tx: WriteTx, user: NewUser, wish: RegistrationWish, remote: Remote): Promise<Registered> {
     await this.#users.create(tx, user);

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { upTo } from '../lru.ts';
 import { MatrixError, notFound } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/ids/index.ts';
-import { type Database, isUniqueViolation, type WriteTx } from '../storage/index.ts';
+import { type Database, isUniqueViolation, type ReadTx, type WriteTx } from '../storage/index.ts';
 import type { Devices } from './devices.ts';
 import type { Passwords } from './passwords.ts';
 import type { Profiles } from './profiles.ts';
@@ -105,6 +105,12 @@ export class Users {
   /** The account, or undefined. */
   async find(userId: UserId): Promise<User | undefined> {
     const row = await this.#database.read((tx) => findUser(tx, userId));
+    return row && toUser(row);
+  }
+
+  /** `find` within a transaction. */
+  async findIn(tx: ReadTx, userId: UserId): Promise<User | undefined> {
+    const row = await findUser(tx, userId);
     return row && toUser(row);
   }
 

@@ -29,7 +29,7 @@ export function accountDeactivationRoutes({
           operation: 'deactivateAccount',
           binding: JSON.stringify(body.erase),
           userId,
-          flows: [['m.login.password']],
+          flows: await accounts.reAuthentication.flowsOf(userId),
           auth: body.auth,
           remote,
           now,

@@ -87,7 +87,8 @@ export function administrativeContactRoutes(parts: {
       handle: async ({ requester: { userId }, body, remote, now }) => {
         assertMayChange();
         const { sid, client_secret: clientSecret } = body;
-        const purpose = { operation: 'add3PID', binding: sid, userId, flows: [['m.login.password']] as const };
+        const flows = await accounts.reAuthentication.flowsOf(userId);
+        const purpose = { operation: 'add3PID', binding: sid, userId, flows };
         await accounts.uia.require({ ...purpose, auth: body.auth, remote, now });
         await threePids.add(userId, { sid, clientSecret });
         return {};

@@ -2,28 +2,29 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Accounts } from '../accounts/index.ts';
+import { languageOf } from '../email/index.ts';
 import { type Route, reply, route } from '../http/index.ts';
 import { invalidParam } from '../protocol/errors.ts';
 import { makeUserId, parseUserId } from '../protocol/ids/index.ts';
+import type { Sso } from '../sso/index.ts';
 import { type FallbackFacts, fallbackHeaders, fallbackPage } from './fallback-page.ts';
 import { v3 } from './paths.ts';
 
 const PATH = v3('/auth/{authType}/fallback/web');
 const SPEC = 'client-server-api/#fallback';
-const params = z.object({
-  authType: z.enum([
-    'm.login.dummy',
-    'm.login.password',
-    'm.login.recaptcha',
-    'm.login.registration_token',
-    'm.login.terms',
-  ]),
-});
+const STAGES = [
+  'm.login.dummy',
+  'm.login.password',
+  'm.login.recaptcha',
+  'm.login.registration_token',
+  'm.login.terms',
+] as const;
+const params = z.object({ authType: z.enum(STAGES) });
 const query = z.object({ session: z.string().max(512) });
 const field = z.string().max(8_192).optional();
 
 /** Pages for the stages of authentication that a client doesn't know. */
-export function authFallbackRoutes({ accounts }: { readonly accounts: Accounts }): Route[] {
+export function authFallbackRoutes({ accounts, sso }: { readonly accounts: Accounts; readonly sso: Sso }): Route[] {
   const { uia, serverName } = accounts;
   return [
     route({
@@ -32,9 +33,13 @@ export function authFallbackRoutes({ accounts }: { readonly accounts: Accounts }
       operationId: 'showAuthFallback',
       spec: SPEC,
       auth: 'none',
-      params,
-      query,
-      handle: ({ params: { authType: stage }, query: { session }, headers }) => {
+      rateLimit: 'login',
+      params: z.object({ authType: z.enum([...STAGES, 'm.login.sso']) }),
+      query: query.extend({ idp: z.string().max(64).optional() }),
+      handle: ({ params: { authType: stage }, query: { session, idp }, headers }) => {
+        if (stage === 'm.login.sso') {
+          return sso.redirectForProof(session, idp, languageOf(headers['accept-language']));
+        }
         if (uia.expiryOf(session) === undefined) throw invalidParam('The session is unknown or has expired');
         const language = headers['accept-language']?.startsWith('zh') ? 'zh' : 'en';
         const nonce = randomBytes(16).toString('base64url');

@@ -5,7 +5,7 @@ import type { JsonObject } from '../protocol/json/index.ts';
 import { ROOM_VERSIONS } from '../protocol/room-versions/index.ts';
 import { v3 } from './paths.ts';
 
-type CapabilitiesConfig = Pick<Config, 'rooms' | 'delayed_events' | 'email'>;
+type CapabilitiesConfig = Pick<Config, 'rooms' | 'delayed_events' | 'email' | 'login'>;
 
 /** MSC4140. */
 function delayedEvents({ delayed_events: { delay_max, per_user_max } }: CapabilitiesConfig): JsonObject {
@@ -14,7 +14,7 @@ function delayedEvents({ delayed_events: { delay_max, per_user_max } }: Capabili
 
 /** What clients may expect of us. A part that brings a capability adds its line here. Spec: client-server-api/#capabilities-negotiation */
 const CAPABILITIES: Readonly<Record<string, (config: CapabilitiesConfig) => JsonObject>> = {
-  'm.change_password': () => ({ enabled: true }),
+  'm.change_password': ({ login }) => ({ enabled: login.password }),
   'm.room_versions': ({ rooms }) => ({
     default: rooms.default_version,
     available: Object.fromEntries(ROOM_VERSIONS.map(({ id }) => [id, 'stable'])),

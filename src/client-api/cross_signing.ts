@@ -52,7 +52,7 @@ export function crossSigningRoutes({
           operation: 'uploadCrossSigningKeys',
           userId,
           binding: canonicalJsonLenient(upload),
-          flows: [['m.login.password']],
+          flows: await accounts.reAuthentication.flowsOf(userId),
           auth: body.auth,
           remote,
           now,

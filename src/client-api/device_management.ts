@@ -18,7 +18,8 @@ export function deviceManagementRoutes({ accounts }: { accounts: Accounts }): Ro
   ): Promise<object> {
     const { userId } = request.requester;
     const binding = JSON.stringify([...new Set(deviceIds)].sort());
-    await uia.require({ ...request, userId, binding, flows: [['m.login.password']] });
+    const flows = await accounts.reAuthentication.flowsOf(userId);
+    await uia.require({ ...request, userId, binding, flows });
     await devices.delete(userId, deviceIds);
     return {};
   }

@@ -12,6 +12,7 @@ import type { Reports } from '../moderation/index.ts';
 import type { Presence } from '../presence/index.ts';
 import type { Receipts, Rooms, Typing } from '../rooms/index.ts';
 import type { Search } from '../search/index.ts';
+import type { Sso } from '../sso/index.ts';
 import type { Hub } from '../streams/index.ts';
 import type { Sync } from '../sync/index.ts';
 import type { UserDirectory } from '../user-directory/index.ts';
@@ -72,6 +73,8 @@ import { roomUpgradesRoutes } from './room_upgrades.ts';
 import { roomsRoutes } from './rooms.ts';
 import { searchRoutes } from './search.ts';
 import { spaceHierarchyRoutes } from './space_hierarchy.ts';
+import { ssoLoginRedirectRoutes } from './sso_login_redirect.ts';
+import { ssoPagesRoutes } from './sso-pages.ts';
 import { supportRoutes } from './support.ts';
 import { syncRoutes } from './sync.ts';
 import { tagsRoutes } from './tags.ts';
@@ -106,6 +109,7 @@ export interface ClientApiParts {
   readonly receipts: Receipts;
   readonly typing: Typing;
   readonly presence: Presence;
+  readonly sso: Sso;
   readonly sync: Sync;
 }
 
@@ -171,6 +175,8 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...roomsRoutes({ reads }),
     ...searchRoutes(parts),
     ...spaceHierarchyRoutes({ reads }),
+    ...ssoLoginRedirectRoutes(parts),
+    ...ssoPagesRoutes(parts),
     ...supportRoutes(parts),
     ...syncRoutes({ sync, filters: accounts.filters, presence }),
     ...tagsRoutes(parts),

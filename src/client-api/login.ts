@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Accounts, Session, SessionWish } from '../accounts/index.ts';
 import { type Remote, type Route, route } from '../http/route.ts';
 import { forbidden, MatrixError, missingParam } from '../protocol/errors.ts';
+import type { Sso } from '../sso/index.ts';
 import { sessionTokens } from './auth-data.ts';
 import { v3 } from './paths.ts';
 import { type ClientDiscovery, clientWellKnown } from './wellknown.ts';
@@ -29,10 +30,21 @@ const body = z.object({
   refresh_token: z.boolean().optional(),
 });
 
+interface LoginParts {
+  readonly accounts: Accounts;
+  readonly config: ClientDiscovery;
+  readonly sso: Sso;
+}
+
 /** Logging in. */
-export function loginRoutes({ accounts, config }: { accounts: Accounts; config: ClientDiscovery }): Route[] {
+export function loginRoutes({ accounts, config, sso }: LoginParts): Route[] {
   const discovery = clientWellKnown(config);
   const wellKnown = discovery === undefined ? {} : { well_known: discovery };
+  const flows = [
+    ...(accounts.passwordLogin.isEnabled ? [{ type: 'm.login.password' }] : []),
+    ...(sso.flow === undefined ? [] : [sso.flow]),
+    { type: 'm.login.token', get_login_token: true },
+  ];
   return [
     route({
       method: 'GET',
@@ -40,7 +52,7 @@ export function loginRoutes({ accounts, config }: { accounts: Accounts; config: 
       operationId: 'getLoginFlows',
       spec: 'client-server-api/#get_matrixclientv3login',
       auth: 'none',
-      handle: () => ({ flows: [{ type: 'm.login.password' }, { type: 'm.login.token', get_login_token: true }] }),
+      handle: () => ({ flows }),
     }),
     route({
       method: 'POST',
@@ -80,7 +92,8 @@ async function logIn(
     if (token === undefined) throw missingParam('Missing key: token');
     return accounts.shortTokens.logIn(token, wish, remote);
   }
-  if (type !== 'm.login.password') throw new MatrixError('M_UNKNOWN', 'This type of login is not offered');
+  if (type !== 'm.login.password' || !accounts.passwordLogin.isEnabled)
+    throw new MatrixError('M_UNKNOWN', 'This type of login is not offered');
   const user = await userOf(accounts, named);
   if (password === undefined) throw missingParam('Missing key: password');
   return accounts.passwordLogin.logIn(user, password, wish, remote);

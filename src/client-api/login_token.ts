@@ -17,7 +17,7 @@ export function loginTokenRoutes({ accounts }: { accounts: Accounts }): Route[] 
       rateLimit: 'login',
       body: z.object({ auth: authSchema }),
       handle: async ({ requester: { userId }, body, remote, now }) => {
-        const flows = [['m.login.password']] as const;
+        const flows = await accounts.reAuthentication.flowsOf(userId);
         const purpose = { operation: 'generateLoginToken', binding: '', userId, flows };
         await accounts.uia.require({ ...purpose, auth: body.auth, remote, now });
         const { token, lifetimeMs } = await accounts.shortTokens.issue('login', userId);

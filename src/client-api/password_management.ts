@@ -6,16 +6,16 @@ import { forbidden, missingToken } from '../protocol/errors.ts';
 import { authSchema } from './auth-data.ts';
 import { v3 } from './paths.ts';
 
-/** Who is logged in knows the old password; who isn't proves to have the account's e-mail address. */
-function flowsOf(isLoggedIn: boolean, hasEmail: boolean): readonly Flow[] {
-  const byPassword: Flow = ['m.login.password'];
+/** Who is logged in proves it again; who isn't proves to have the account's e-mail address. */
+function flowsOf(ofUser: readonly Flow[] | undefined, hasEmail: boolean): readonly Flow[] {
   const byEmail: Flow = ['m.login.email.identity'];
-  if (!isLoggedIn && !hasEmail) throw missingToken();
-  return [...(isLoggedIn ? [byPassword] : []), ...(hasEmail ? [byEmail] : [])];
+  if (ofUser === undefined && !hasEmail) throw missingToken();
+  return [...(ofUser ?? []), ...(hasEmail ? [byEmail] : [])];
 }
 
 /** Changing the password, for those who know the old one or have the e-mail address. */
 export function passwordManagementRoutes({ accounts }: { accounts: Accounts }): Route[] {
+  const { reAuthentication } = accounts;
   return [
     route({
       method: 'POST',
@@ -28,12 +28,14 @@ export function passwordManagementRoutes({ accounts }: { accounts: Accounts }): 
       body: z.object({ auth: authSchema, new_password: z.string(), logout_devices: z.boolean().default(true) }),
       handle: async ({ requester, body, remote, now }) => {
         accounts.passwords.check(body.new_password);
+        if (!reAuthentication.takesPasswords) throw forbidden('Passwords are not used on this server');
+        const ofUser = requester && (await reAuthentication.flowsOf(requester.userId));
         if (requester?.isGuest === true) throw forbidden('Guests have no password');
         const outcome = await accounts.uia.require({
           operation: 'changePassword',
           binding: JSON.stringify([body.new_password, body.logout_devices]),
           userId: requester?.userId,
-          flows: flowsOf(requester !== undefined, accounts.threePids.isAvailable),
+          flows: flowsOf(ofUser, accounts.threePids.isAvailable),
           auth: body.auth,
           remote,
           now,

@@ -4,3 +4,4 @@ export { type LoadedConfig, loadConfig, makeConfig, parseConfig } from './load.t
 export { ConfigError, type ConfigProblem } from './problems.ts';
 export { RATE_LIMITS, type RateLimit, type RateLimitName } from './rate-limits.ts';
 export type { Config, ConfigInput } from './schema.ts';
+export type { SsoConfig, SsoProviderConfig } from './sso.ts';

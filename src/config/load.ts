@@ -85,6 +85,13 @@ function withAbsolutePaths(config: z.output<typeof configSchema>, folder: string
     })),
     media: { ...config.media, folder: inFolder(config.media.folder) ?? path.join(dataFolder, 'media') },
     federation: { ...config.federation, ca_file: inFolder(config.federation.ca_file) },
+    sso: {
+      ...config.sso,
+      providers: config.sso.providers.map((provider) => ({
+        ...provider,
+        private_key_file: inFolder(provider.private_key_file),
+      })),
+    },
     logging: { ...logging, file: inFolder(logging.file) },
   };
 }

@@ -4,6 +4,10 @@ import { durationMs, sizeBytes } from './units.ts';
 /** `login`: passwords and access tokens. */
 export const loginSection = z
   .strictObject({
+    password: z.boolean().prefault(true).meta({
+      description:
+        'Whether passwords are taken: for logging in, for confirming what is delicate, and for registering. false is for organisations whose people all come by single sign-on (section sso).',
+    }),
     password_length_min: z.int().min(1).max(512).prefault(1).meta({
       description:
         'The fewest characters of a new password. Any is taken by default, since clients check it too; 8 is a good choice for a public server.',

@@ -18,13 +18,14 @@ import { rateLimitsSection } from './rate-limits.ts';
 import { registrationSection } from './registration.ts';
 import { roomsSection } from './rooms.ts';
 import { serverSection } from './server.ts';
+import { ssoSection } from './sso.ts';
 import { termsSection } from './terms.ts';
 import { userDirectorySection } from './user-directory.ts';
 import { webSection } from './web.ts';
 import { wellKnownSection } from './well-known.ts';
 
 /** The sections in the order in which the sample and the docs show them. */
-export const configSchema = z.strictObject({
+const sections = z.strictObject({
   server: serverSection,
   listeners: listenersSection,
   http: httpSection,
@@ -32,6 +33,7 @@ export const configSchema = z.strictObject({
   registration: registrationSection,
   terms: termsSection,
   login: loginSection,
+  sso: ssoSection,
   rooms: roomsSection,
   media: mediaSection,
   user_directory: userDirectorySection,
@@ -47,6 +49,13 @@ export const configSchema = z.strictObject({
   well_known: wellKnownSection,
   web: webSection,
   logging: loggingSection,
+});
+
+/** The whole of it, with what concerns several sections. */
+export const configSchema = sections.superRefine(({ sso, server }, context) => {
+  if (sso.providers.length === 0 || server.public_url !== undefined) return;
+  const message = 'single sign-on needs server.public_url: providers send browsers back there';
+  context.addIssue({ code: 'custom', path: ['sso', 'providers'], message });
 });
 
 type Parsed = z.output<typeof configSchema>;

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { clustered, idColumn, type Migrations } from '../../storage/index.ts';
 import { threePidMigrations } from '../threepids/store.ts';
+import { externalIdsMigrations } from './external-ids.ts';
 import { shortTokensMigrations } from './short-tokens.ts';
 
 /** The tables of this domain, as they came to be. */
@@ -8,6 +9,7 @@ export const accountsMigrations: Migrations = {
   '0100_accounts_init': { up: createTables },
   ...shortTokensMigrations,
   ...threePidMigrations,
+  ...externalIdsMigrations,
 };
 
 async function createTables(db: Kysely<unknown>): Promise<void> {

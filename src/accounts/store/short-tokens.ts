@@ -14,6 +14,8 @@ declare module '../../storage/tables.ts' {
       readonly purpose: ShortTokenPurpose;
       readonly user_id: string;
       readonly expires_ts: number;
+      /** Of a login token: what whoever issued it wants to know again when it is used. */
+      readonly note: string | null;
     };
   }
 }
@@ -32,11 +34,22 @@ export const shortTokensMigrations: Migrations = {
       await schema.createIndex('short_tokens_by_expiry').on('short_tokens').column('expires_ts').execute();
     },
   },
+  '0104_accounts_short_token_notes': {
+    async up({ schema }) {
+      await schema.alterTable('short_tokens').addColumn('note', 'text').execute();
+    },
+  },
 };
 
 export async function insertShortToken(
   tx: WriteTx,
-  row: { token_hash: string; purpose: ShortTokenPurpose; user_id: UserId; expires_ts: number },
+  row: {
+    token_hash: string;
+    purpose: ShortTokenPurpose;
+    user_id: UserId;
+    expires_ts: number;
+    note: string | null;
+  },
 ): Promise<void> {
   await tx.db.insertInto('short_tokens').values(row).execute();
 }
@@ -47,15 +60,14 @@ export async function findShortToken(
   hash: string,
   purpose: ShortTokenPurpose,
   now: number,
-): Promise<string | undefined> {
-  const row = await tx.db
+): Promise<{ readonly user_id: string; readonly note: string | null } | undefined> {
+  return tx.db
     .selectFrom('short_tokens')
-    .select('user_id')
+    .select(['user_id', 'note'])
     .where('token_hash', '=', hash)
     .where('purpose', '=', purpose)
     .where('expires_ts', '>', now)
     .executeTakeFirst();
-  return row?.user_id;
 }
 
 export async function deleteShortToken(tx: WriteTx, hash: string): Promise<void> {

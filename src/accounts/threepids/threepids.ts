@@ -161,9 +161,14 @@ export class ThreePids {
   }
 
   /** Whose address it is. */
-  async userOf(medium: string, address: string): Promise<UserId | undefined> {
+  userOf(medium: string, address: string): Promise<UserId | undefined> {
+    return this.#deps.database.read((tx) => this.userOfIn(tx, medium, address));
+  }
+
+  /** `userOf` within a transaction. */
+  async userOfIn(tx: ReadTx, medium: string, address: string): Promise<UserId | undefined> {
     const stored = medium === 'email' ? address.trim().toLowerCase() : address;
-    const row = await this.#deps.database.read((tx) => findThreePid(tx, medium, stored));
+    const row = await findThreePid(tx, medium, stored);
     return row === undefined ? undefined : parseUserId(row.user_id);
   }
 }

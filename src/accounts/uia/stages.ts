@@ -11,6 +11,7 @@ export type StageName =
   | 'm.login.password'
   | 'm.login.recaptcha'
   | 'm.login.registration_token'
+  | 'm.login.sso'
   | 'm.login.terms';
 
 /** Who attempts a stage. */

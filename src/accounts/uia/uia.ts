@@ -44,6 +44,9 @@ interface Attempt {
 /** How long a client may take for all stages. */
 const SESSION_LIFETIME_MS = 60 * 60 * 1000;
 
+/** Stages whose result is the user who went through them. */
+const OF_USER: ReadonlySet<string> = new Set<StageName>(['m.login.password', 'm.login.sso']);
+
 /** The 401 that asks for (more) authentication. It has an errcode only where an attempt failed. */
 class UiaChallenge extends MatrixError {
   readonly #hasFailed: boolean;
@@ -98,8 +101,7 @@ export class Uia {
     auth: AuthData,
     context: Omit<StageContext, 'operation'>,
   ): Promise<void> {
-    const expiresTs = this.expiryOf(sessionId);
-    if (expiresTs === undefined) throw invalidParam('The session is unknown or has expired');
+    if (this.expiryOf(sessionId) === undefined) throw invalidParam('The session is unknown or has expired');
     let result: string;
     try {
       result = await this.#stages[name].attempt(auth, { ...context, operation: 'fallback' });
@@ -107,12 +109,19 @@ export class Uia {
       if (error instanceof StageFailure) throw new MatrixError(error.errcode, error.message, { status: 401 });
       throw error;
     }
+    await this.#database.write('main', (tx) => this.completeIn(tx, sessionId, name, result));
+  }
+
+  /** Notes a stage as completed that somebody went through elsewhere, unless it is already. Throws 400 as `attemptOutside`. */
+  async completeIn(tx: WriteTx, sessionId: string, name: StageName, result: string): Promise<void> {
+    const expiresTs = this.expiryOf(sessionId);
+    if (expiresTs === undefined) throw invalidParam('The session is unknown or has expired');
     const hash = hashSecret(sessionId);
-    await this.#database.write('main', async (tx) => {
-      const completed = parseCompleted(await findUiaCompleted(tx, hash, context.now));
-      if (completed.some(([stage]) => stage === name)) return;
-      await setUiaCompleted(tx, hash, JSON.stringify([...completed, [name, result]]), expiresTs);
-    });
+    const completed = parseCompleted(await findUiaCompleted(tx, hash, this.#clock.now()));
+    const isSame = ([stage, known]: Completed[number]) => stage === name && (known === result || !OF_USER.has(name));
+    if (completed.some(isSame)) return;
+    const others = completed.filter(([stage]) => stage !== name);
+    await setUiaCompleted(tx, hash, JSON.stringify([...others, [name, result]]), expiresTs);
   }
 
   /** Until when a session is valid, or undefined. */
@@ -174,9 +183,9 @@ export class Uia {
 
   async #resume(request: UiaRequest, sessionId: string, expiresTs: number): Promise<Attempt> {
     const json = await this.#database.read((tx) => findUiaCompleted(tx, hashSecret(sessionId), this.#clock.now()));
-    // On the fallback page anybody may have shown a password: it must be that of the one who is logged in.
+    // On the fallback page anybody may have shown who they are: it must be the one who is logged in.
     const completed = parseCompleted(json).filter(
-      ([stage, result]) => stage !== 'm.login.password' || result === request.userId,
+      ([stage, result]) => !OF_USER.has(stage) || result === request.userId,
     );
     return { request, sessionId, expiresTs, completed, isStored: json !== undefined };
   }
