@@ -1,6 +1,7 @@
 /** An OpenID Connect provider for tests: a real one (oidc-provider), in which whoever comes is the user that the test says. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import Provider, { type Configuration } from 'oidc-provider';
 
 export const CLIENT_ID = 'inglenook';
@@ -26,11 +27,24 @@ export class TestIdp implements AsyncDisposable {
   readonly #port: number;
   #server: Server | undefined;
 
-  private constructor(options: TestIdpOptions) {
+  /** Logout tokens that it has sent. */
+  readonly logoutTokens: string[] = [];
+  readonly #key: CryptoKey;
+
+  private constructor(options: TestIdpOptions, key: CryptoKey, jwk: object) {
+    this.#key = key;
     this.#port = options.port;
     this.issuer = `http://127.0.0.1:${options.port}`;
-    this.provider = new Provider(this.issuer, configurationOf(options));
-    this.provider.on('backchannel.error', (...args: unknown[]) => console.log('BC', args[1]));
+    this.provider = new Provider(this.issuer, {
+      ...configurationOf(options),
+      jwks: { keys: [{ ...jwk, kid: 'test', use: 'sig', alg: 'RS256' }] },
+      // Its own refuses loopback.
+      fetch: (url, { dispatcher: _, ...init }: RequestInit & { dispatcher?: unknown } = {}) => {
+        const token = init.body instanceof URLSearchParams ? init.body.get('logout_token') : null;
+        if (token !== null) this.logoutTokens.push(token);
+        return fetch(url, init);
+      },
+    });
     this.provider.use(async (ctx, then) => {
       if (!ctx.path.startsWith('/interaction/')) return then();
       const result =
@@ -43,7 +57,8 @@ export class TestIdp implements AsyncDisposable {
   }
 
   static async start(options: TestIdpOptions): Promise<TestIdp> {
-    const idp = new TestIdp(options);
+    const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+    const idp = new TestIdp(options, privateKey, await exportJWK(privateKey));
     await idp.listen();
     return idp;
   }
@@ -51,6 +66,13 @@ export class TestIdp implements AsyncDisposable {
   async listen(): Promise<void> {
     this.#server = createServer(this.provider.callback()).listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
+  }
+
+  /** A token signed by the provider. */
+  sign(claims: Record<string, unknown>, issuedMs: number): Promise<string> {
+    return new SignJWT({ iss: this.issuer, aud: CLIENT_ID, iat: Math.floor(issuedMs / 1000), ...claims })
+      .setProtectedHeader({ alg: 'RS256', kid: 'test', typ: 'logout+jwt' })
+      .sign(this.#key);
   }
 
   /** Nobody answers any more. */

@@ -112,10 +112,7 @@ describe('single sign-on', () => {
     assert.equal(denied.status, 403);
     assert.match(denied.html, /did not confirm/);
     assert.ok(!denied.html.includes('<b>no'));
-    assert.match(
-      denied.html,
-      /href="\/_matrix\/client\/v3\/login\/sso\/redirect\/company\?redirectUrl=https/,
-    );
+    assert.match(denied.html, /href="\/_matrix\/client\/v3\/login\/sso\/redirect\/company\?redirectUrl=https/);
   });
 
   it('gives no account where none is to be made, and ties existing ones only as configured', async () => {

@@ -5,7 +5,6 @@ import { languageOf } from '../email/index.ts';
 import { type RawBody, type Reply, type Route, reply, route } from '../http/route.ts';
 import { type Browser, SSO_PATH, type Sso } from '../sso/index.ts';
 
-const FORM_BYTES_MAX = 32 * 1024;
 const ANSWER_CHARS_MAX = 8192;
 
 const text = z.string().max(ANSWER_CHARS_MAX).optional();
@@ -49,7 +48,6 @@ export function ssoPagesRoutes({ sso }: { readonly sso: Sso }): Route[] {
       operationId: 'submitSsoLogin',
       rateLimit: 'login',
       body: 'raw',
-      bodyBytesMax: FORM_BYTES_MAX,
       handle: async ({ params: { loginId }, body, headers }) =>
         sso.submitLogin(loginId, await formOf(body), browserOf(headers)),
     }),
@@ -60,7 +58,6 @@ export function ssoPagesRoutes({ sso }: { readonly sso: Sso }): Route[] {
       operationId: 'backchannelLogout',
       rateLimit: 'generic',
       body: 'raw',
-      bodyBytesMax: FORM_BYTES_MAX,
       handle: async ({ params: { idpId }, body }) => {
         const token = (await formOf(body)).get('logout_token') ?? '';
         const outcome = await sso.backchannelLogout(idpId, token);
