@@ -65,7 +65,9 @@ describe('what becomes of claims', () => {
     ];
     assert.ok(isAllowed({ allow }, { groups: ['x', 'friends'], hd: 'example.org' }));
     assert.ok(!isAllowed({ allow }, { groups: ['friends'] }));
-    assert.ok(!isAllowed({ allow }, { groups: [['friends']], hd: 'example.org.evil' }));
+    assert.ok(!isAllowed({ allow }, { groups: ['friends'], hd: 'example.org.evil' }));
+    assert.ok(!isAllowed({ allow }, { groups: [['friends']], hd: 'example.org' }));
+    assert.ok(!isAllowed({ allow: [{ claim: 'x', values: ['undefined', 'null'] }] }, { y: null }));
     assert.ok(isAllowed({ allow: [] }, {}));
   });
 

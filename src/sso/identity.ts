@@ -58,7 +58,8 @@ export function identityOf(config: SsoProviderConfig, claims: JsonObject, now: n
 export function isAllowed({ allow }: Pick<SsoProviderConfig, 'allow'>, claims: JsonObject): boolean {
   return allow.every(({ claim, values }) => {
     const found = claimAt(claims, claim);
-    return (Array.isArray(found) ? found : [found]).some((one: JsonValue | undefined) => values.includes(String(one)));
+    const list: readonly (JsonValue | undefined)[] = Array.isArray(found) ? found : [found];
+    return list.some((one) => isScalar(one) && values.includes(String(one)));
   });
 }
 
@@ -66,6 +67,10 @@ export function isAllowed({ allow }: Pick<SsoProviderConfig, 'allow'>, claims: J
 export function suggestedName(localpart: string): string {
   const plain = localpart.normalize('NFKD').replace(/[^a-z0-9._=/+-]/g, '');
   return plain.replace(/^[^a-z0-9]+/, '').slice(0, 100);
+}
+
+function isScalar(value: JsonValue | undefined): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }
 
 /** Some providers send the text `true`. */
