@@ -30,6 +30,7 @@ const TABLE = {
   delayed_event: { perSecond: 5, burst: 50, about: 'Delayed events and their heartbeats.' },
   search: { perSecond: 2, burst: 20, about: 'Searches, in rooms, of users and of rooms.' },
   report: { perSecond: 0.1, burst: 10, about: 'Reports of content.' },
+  federation: { perSecond: 100, burst: 1000, about: 'Requests of other servers, by server.' },
   generic: { perSecond: 20, burst: 200, about: 'Anything else that should not be called in a loop.' },
 } as const satisfies Record<string, RateLimitEntry>;
 
@@ -69,6 +70,7 @@ export const rateLimitsSection = z
     delayed_event: limit('delayed_event'),
     search: limit('search'),
     report: limit('report'),
+    federation: limit('federation'),
     generic: limit('generic'),
   })
   .prefault({})

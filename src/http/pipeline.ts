@@ -4,7 +4,6 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
-import { parse as parseQuery } from 'node:querystring';
 import type { Clock } from '../clock.ts';
 import { forbidden, MatrixError, methodNotAllowed, missingToken, unrecognized } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
@@ -12,11 +11,13 @@ import type { Logger } from '../telemetry/log.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { BODY_TIMEOUT_MS_DEFAULT, parseBody, rawBody, readBody } from './body.ts';
 import { CORS_HEADERS, PREFLIGHT_HEADERS } from './cors.ts';
+import { bearerToken, firstOf, masquerade, queryObject } from './credentials.ts';
+import { OriginGate } from './origin-gate.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { refusalOf } from './refusal.ts';
 import type { RemoteOf } from './remote.ts';
 import { type OpenSignals, PipelineRequest } from './request.ts';
-import type { Authenticator, FederationAuthenticator, Masquerade, Requester } from './requester.ts';
+import type { Authenticator, FederationAuthenticator, FederationRequester, Requester } from './requester.ts';
 import { sendRefusal, sendResult } from './respond.ts';
 import type { Resource, Result, Route } from './route.ts';
 import { createRouter, type Match } from './router.ts';
@@ -47,6 +48,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #router;
   readonly #logLevel: 'trace' | 'debug' | 'info';
+  readonly #originGate = new OriginGate();
   readonly #openSignals: OpenSignals = { controllers: new Set(), byUser: new Map(), isClosing: false };
 
   constructor(options: PipelineOptions) {
@@ -117,7 +119,10 @@ export class Pipeline {
     if (route.params !== undefined) request.params = validate(route.params, request.params, 'path');
     request.query = route.query === undefined ? undefined : validate(route.query, queryObject(query), 'query');
     if (route.body !== 'none' && auth !== 'federation') await this.#readBody(route, request);
-    return route.isLongPoll ? this.#await(route, request, query) : route.handle(request);
+    if (route.isLongPoll) return this.#await(route, request, query);
+    const { requester } = request;
+    if (auth !== 'federation' || !isServer(requester)) return route.handle(request);
+    return this.#originGate.run(requester.origin, () => route.handle(request));
   }
 
   /** The answer of a request that waits for news, if the one who asked may still have it when it is there. */
@@ -157,6 +162,10 @@ export class Pipeline {
 
   async #readBody(route: Route, request: PipelineRequest): Promise<void> {
     const { incoming } = request;
+    // Who doesn't even say who they are has no body read.
+    if (route.auth === 'federation' && incoming.headers.authorization === undefined) {
+      await this.#authenticateServer(request, undefined);
+    }
     const timeoutMs = this.#options.bodyTimeoutMs ?? BODY_TIMEOUT_MS_DEFAULT;
     if (route.body === 'raw') {
       if (route.auth === 'federation') await this.#authenticateServer(request, undefined);
@@ -177,7 +186,9 @@ export class Pipeline {
     const { incoming, remote } = request;
     const authorization = incoming.headersDistinct.authorization ?? [];
     const signed = { method: incoming.method ?? 'GET', uri: incoming.url ?? '/', authorization, content };
-    request.requester = await federationAuthenticator.authenticate(signed, remote);
+    const requester = await federationAuthenticator.authenticate(signed, remote);
+    this.#options.rateLimits.take('federation', requester.origin);
+    request.requester = requester;
   }
 
   #sendError(error: unknown, request: PipelineRequest, route: Route | undefined, common: readonly string[]): void {
@@ -230,26 +241,12 @@ export class Pipeline {
   }
 }
 
+function isServer(requester: unknown): requester is FederationRequester {
+  return typeof requester === 'object' && requester !== null && 'origin' in requester;
+}
+
 const NO_HEADERS: readonly string[] = [];
 const NO_BYTES = Buffer.alloc(0);
-
-/** The token of `Authorization: Bearer …`; undefined where there is none. */
-function bearerToken(header: string | undefined): string | undefined {
-  if (header === undefined || header.length < 8) return undefined;
-  const scheme = header.slice(0, 7);
-  if (scheme !== 'Bearer ' && scheme.toLowerCase() !== 'bearer ') return undefined;
-  const token = header.slice(7).trim();
-  return token === '' ? undefined : token;
-}
-
-/** `user_id` and `device_id` of the query, by which application services act as their users. */
-function masquerade(query: string): Masquerade | undefined {
-  if (!query.includes('user_id=')) return undefined;
-  const values = queryObject(query);
-  const userId = firstOf(values.user_id);
-  if (userId === undefined) return undefined;
-  return { userId, deviceId: firstOf(values.device_id) ?? firstOf(values['org.matrix.msc3202.device_id']) };
-}
 
 /** Refuses users that the route isn't for. */
 function admit(route: Route, requester: Requester): Requester {
@@ -264,17 +261,6 @@ function admit(route: Route, requester: Requester): Requester {
   }
   if (route.auth === 'admin' && !requester.isAdmin) throw forbidden('You are not a server administrator');
   return requester;
-}
-
-/** No query has more params than this; what exceeds it is left out. */
-const QUERY_KEYS_MAX = 200;
-
-function queryObject(query: string) {
-  return parseQuery(query, '&', '=', { maxKeys: QUERY_KEYS_MAX });
-}
-
-function firstOf(value: string | readonly string[] | undefined): string | undefined {
-  return typeof value === 'object' ? value[0] : value;
 }
 
 function userIdOf(requester: unknown): unknown {
