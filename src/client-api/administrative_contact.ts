@@ -83,6 +83,7 @@ export function administrativeContactRoutes(parts: {
       operationId: 'add3PID',
       spec: 'client-server-api/#post_matrixclientv3account3pidadd',
       auth: 'user',
+      rateLimit: 'generic',
       body: credentials.extend({ auth: authSchema }),
       handle: async ({ requester: { userId }, body, remote, now }) => {
         assertMayChange();

@@ -12,6 +12,7 @@ export function authedContentRepoRoutes({ media }: { media: Media }): Route[] {
       operationId: 'getContentAuthed',
       spec: 'client-server-api/#get_matrixclientv1mediadownloadservernamemediaid',
       auth: 'guest',
+      rateLimit: 'media_download',
       params: mediaParams,
       query: waitQuery,
       handle: ({ params: { serverName, mediaId }, query, headers, signal }) =>
@@ -30,6 +31,7 @@ export function authedContentRepoRoutes({ media }: { media: Media }): Route[] {
       operationId: 'getContentOverrideNameAuthed',
       spec: 'client-server-api/#get_matrixclientv1mediadownloadservernamemediaidfilename',
       auth: 'guest',
+      rateLimit: 'media_download',
       params: namedMediaParams,
       query: waitQuery,
       handle: ({ params: { serverName, mediaId, fileName }, query, headers, signal }) =>
@@ -49,6 +51,7 @@ export function authedContentRepoRoutes({ media }: { media: Media }): Route[] {
       operationId: 'getContentThumbnailAuthed',
       spec: 'client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid',
       auth: 'guest',
+      rateLimit: 'media_download',
       params: mediaParams,
       query: thumbnailQuery,
       handle: ({ params: { serverName, mediaId }, query, headers, signal }) =>
@@ -78,6 +81,7 @@ export function authedContentRepoRoutes({ media }: { media: Media }): Route[] {
       operationId: 'getConfigAuthed',
       spec: 'client-server-api/#get_matrixclientv1mediaconfig',
       auth: 'guest',
+      rateLimit: 'media_download',
       handle: () => ({ 'm.upload.size': media.rules.uploadBytesMax }),
     }),
   ];

@@ -45,6 +45,7 @@ export function capabilitiesRoutes({ config }: { config: CapabilitiesConfig }): 
       operationId: 'getCapabilities',
       spec: 'client-server-api/#get_matrixclientv3capabilities',
       auth: 'guest',
+      rateLimit: 'generic',
       handle: ({ requester: { isAdmin } }) => ({
         capabilities: isAdmin ? { ...capabilities, ...OF_ADMINISTRATORS } : capabilities,
       }),

@@ -58,6 +58,7 @@ export function contentRepoRoutes({ media }: { media: Media }): Route[] {
       operationId: 'getContent',
       spec: 'client-server-api/#get_matrixmediav3downloadservernamemediaid',
       auth: 'none',
+      rateLimit: 'media_download',
       params: mediaParams,
       query: openQuery,
       handle: ({ params: { serverName, mediaId }, query, headers, signal }) =>
@@ -77,6 +78,7 @@ export function contentRepoRoutes({ media }: { media: Media }): Route[] {
       operationId: 'getContentOverrideName',
       spec: 'client-server-api/#get_matrixmediav3downloadservernamemediaidfilename',
       auth: 'none',
+      rateLimit: 'media_download',
       params: namedMediaParams,
       query: openQuery,
       handle: ({ params: { serverName, mediaId, fileName }, query, headers, signal }) =>
@@ -97,6 +99,7 @@ export function contentRepoRoutes({ media }: { media: Media }): Route[] {
       operationId: 'getContentThumbnail',
       spec: 'client-server-api/#get_matrixmediav3thumbnailservernamemediaid',
       auth: 'none',
+      rateLimit: 'media_download',
       params: mediaParams,
       query: thumbnailQuery,
       handle: ({ params: { serverName, mediaId }, query, headers, signal }) =>
@@ -118,6 +121,7 @@ export function contentRepoRoutes({ media }: { media: Media }): Route[] {
       operationId: 'getConfig',
       spec: 'client-server-api/#get_matrixmediav3config',
       auth: 'guest',
+      rateLimit: 'media_download',
       handle: () => ({ 'm.upload.size': media.rules.uploadBytesMax }),
     }),
   ];

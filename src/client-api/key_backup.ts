@@ -38,7 +38,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       spec: 'client-server-api/#post_matrixclientv3room_keysversion',
       auth: 'user',
       allowSuspended: true,
-      rateLimit: 'generic',
+      rateLimit: 'key_backup',
       body: settingsBody,
       handle: async ({ requester, body }) => ({
         version: await backups.create(requester.userId, { algorithm: body.algorithm, authData: body.auth_data }),
@@ -50,6 +50,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'getRoomKeysVersionCurrent',
       spec: 'client-server-api/#get_matrixclientv3room_keysversion',
       auth: 'user',
+      rateLimit: 'key_backup',
       handle: async ({ requester }) => infoJson(await backups.get(requester.userId)),
     }),
     route({
@@ -58,6 +59,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'getRoomKeysVersion',
       spec: 'client-server-api/#get_matrixclientv3room_keysversionversion',
       auth: 'user',
+      rateLimit: 'key_backup',
       handle: async ({ requester, params }) => infoJson(await backups.get(requester.userId, params.version)),
     }),
     route({
@@ -66,6 +68,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'putRoomKeysVersion',
       spec: 'client-server-api/#put_matrixclientv3room_keysversionversion',
       auth: 'user',
+      rateLimit: 'key_backup',
       allowSuspended: true,
       body: settingsBody,
       handle: async ({ requester, params, body }) => {
@@ -83,6 +86,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'deleteRoomKeysVersion',
       spec: 'client-server-api/#delete_matrixclientv3room_keysversionversion',
       auth: 'user',
+      rateLimit: 'key_backup',
       allowSuspended: true,
       handle: async ({ requester, params }) => {
         await backups.delete(requester.userId, params.version);
@@ -95,6 +99,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'putRoomKeys',
       spec: 'client-server-api/#put_matrixclientv3room_keyskeys',
       auth: 'user',
+      rateLimit: 'key_backup',
       allowSuspended: true,
       bodyBytesMax: BODY_BYTES_MAX,
       query: versionQuery,
@@ -110,6 +115,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'getRoomKeys',
       spec: 'client-server-api/#get_matrixclientv3room_keyskeys',
       auth: 'user',
+      rateLimit: 'key_backup',
       query: versionQuery,
       handle: async ({ requester, query }) =>
         rawJson(`{"rooms":${await backups.all(requester.userId, query.version)}}`),
@@ -120,6 +126,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'deleteRoomKeys',
       spec: 'client-server-api/#delete_matrixclientv3room_keyskeys',
       auth: 'user',
+      rateLimit: 'key_backup',
       allowSuspended: true,
       query: versionQuery,
       handle: ({ requester, query }) => backups.deleteSessions(requester.userId, query.version, {}),
@@ -130,6 +137,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'putRoomKeysByRoomId',
       spec: 'client-server-api/#put_matrixclientv3room_keyskeysroomid',
       auth: 'user',
+      rateLimit: 'key_backup',
       allowSuspended: true,
       bodyBytesMax: BODY_BYTES_MAX,
       query: versionQuery,
@@ -143,6 +151,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'getRoomKeysByRoomId',
       spec: 'client-server-api/#get_matrixclientv3room_keyskeysroomid',
       auth: 'user',
+      rateLimit: 'key_backup',
       query: versionQuery,
       handle: async ({ requester, params, query }) =>
         rawJson(`{"sessions":${await backups.ofRoom(requester.userId, query.version, params.roomId)}}`),
@@ -153,6 +162,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'deleteRoomKeysByRoomId',
       spec: 'client-server-api/#delete_matrixclientv3room_keyskeysroomid',
       auth: 'user',
+      rateLimit: 'key_backup',
       allowSuspended: true,
       query: versionQuery,
       handle: ({ requester, params, query }) => backups.deleteSessions(requester.userId, query.version, params),
@@ -163,6 +173,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'putRoomKeyBySessionId',
       spec: 'client-server-api/#put_matrixclientv3room_keyskeysroomidsessionid',
       auth: 'user',
+      rateLimit: 'key_backup',
       allowSuspended: true,
       query: versionQuery,
       body: sessionSchema,
@@ -175,6 +186,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'getRoomKeyBySessionId',
       spec: 'client-server-api/#get_matrixclientv3room_keyskeysroomidsessionid',
       auth: 'user',
+      rateLimit: 'key_backup',
       query: versionQuery,
       handle: async ({ requester, params, query }) =>
         rawJson(await backups.one(requester.userId, query.version, params.roomId, params.sessionId)),
@@ -185,6 +197,7 @@ export function keyBackupRoutes({ devices }: { readonly devices: Devices }): Rou
       operationId: 'deleteRoomKeyBySessionId',
       spec: 'client-server-api/#delete_matrixclientv3room_keyskeysroomidsessionid',
       auth: 'user',
+      rateLimit: 'key_backup',
       allowSuspended: true,
       query: versionQuery,
       handle: ({ requester, params, query }) => backups.deleteSessions(requester.userId, query.version, params),

@@ -52,6 +52,7 @@ export function loginRoutes({ accounts, config, sso }: LoginParts): Route[] {
       operationId: 'getLoginFlows',
       spec: 'client-server-api/#get_matrixclientv3login',
       auth: 'none',
+      rateLimit: 'generic',
       handle: () => ({ flows }),
     }),
     route({

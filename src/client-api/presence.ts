@@ -26,7 +26,7 @@ export function presenceRoutes({ presence }: { readonly presence: Presence }): R
       operationId: 'setPresence',
       spec: 'client-server-api/#put_matrixclientv3presenceuseridstatus',
       auth: 'user',
-      rateLimit: 'generic',
+      rateLimit: 'ephemeral',
       params,
       body: z.object({ presence: z.string(), status_msg: z.string().nullish() }),
       handle: ({ requester, params: { userId }, body }) => {

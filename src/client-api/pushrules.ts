@@ -65,6 +65,7 @@ export function pushrulesRoutes({ accounts: { pushRules } }: { accounts: Account
       operationId: 'setPushRule',
       spec: 'client-server-api/#put_matrixclientv3pushrulesglobalkindruleid',
       auth: 'user',
+      rateLimit: 'generic',
       params,
       query: z.object({ before: z.string().optional(), after: z.string().optional() }),
       body: z.object({ actions, conditions: conditions.optional(), pattern: z.string().max(1024).optional() }),

@@ -15,7 +15,7 @@ export function readMarkersRoutes({ receipts }: { readonly receipts: Receipts })
       spec: 'client-server-api/#post_matrixclientv3roomsroomidread_markers',
       auth: 'user',
       allowSuspended: true,
-      rateLimit: 'generic',
+      rateLimit: 'ephemeral',
       params: z.object({ roomId: roomIdSchema }),
       body: z.object({
         'm.fully_read': eventIdSchema.nullish(),

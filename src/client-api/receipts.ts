@@ -18,7 +18,7 @@ export function receiptsRoutes({ receipts }: { readonly receipts: Receipts }): R
       spec: 'client-server-api/#post_matrixclientv3roomsroomidreceiptreceipttypeeventid',
       auth: 'user',
       allowSuspended: true,
-      rateLimit: 'generic',
+      rateLimit: 'ephemeral',
       params: z.object({
         roomId: roomIdSchema,
         receiptType: z.enum(['m.read', 'm.read.private', 'm.fully_read']),

@@ -20,6 +20,7 @@ export function threadsListRoutes({ reads }: { readonly reads: RoomReads }): Rou
       operationId: 'getThreadRoots',
       spec: 'client-server-api/#get_matrixclientv1roomsroomidthreads',
       auth: 'guest',
+      rateLimit: 'generic',
       params: z.object({ roomId: roomIdSchema }),
       query: z.object({
         include: z.enum(['all', 'participated']).default('all'),

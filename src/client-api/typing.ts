@@ -15,7 +15,7 @@ export function typingRoutes({ reads, typing }: { readonly reads: RoomReads; rea
       operationId: 'setTyping',
       spec: 'client-server-api/#put_matrixclientv3roomsroomidtypinguserid',
       auth: 'user',
-      rateLimit: 'generic',
+      rateLimit: 'ephemeral',
       params: z.object({ roomId: roomIdSchema, userId: userIdSchema }),
       body: z.object({ typing: z.boolean(), timeout: z.int().min(0).optional() }),
       handle: async ({ requester, params: { roomId, userId }, body }) => {

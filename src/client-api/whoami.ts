@@ -11,6 +11,7 @@ export function whoamiRoutes(): Route[] {
       operationId: 'getTokenOwner',
       spec: 'client-server-api/#get_matrixclientv3accountwhoami',
       auth: 'guest',
+      rateLimit: 'generic',
       handle: ({ requester: { userId, deviceId, isGuest } }) => ({
         user_id: userId,
         ...(deviceId === undefined ? {} : { device_id: deviceId }),
