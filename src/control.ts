@@ -5,6 +5,7 @@
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { Accounts } from './accounts/index.ts';
@@ -17,7 +18,7 @@ const controlRequest = z.discriminatedUnion('do', [
   z.object({ do: z.literal('user.create'), name: z.string(), password: z.string(), admin: z.boolean() }),
   z.object({ do: z.literal('user.set-password'), name: z.string(), password: z.string(), logOut: z.boolean() }),
   z.object({ do: z.literal('user.list') }),
-  z.object({ do: z.literal('media.verify'), mend: z.boolean() }),
+  z.object({ do: z.literal('media.verify'), mend: z.boolean(), hash: z.boolean() }),
   z.object({ do: z.literal('media.move') }),
   z.object({ do: z.literal('restored') }),
 ]);
@@ -46,10 +47,23 @@ export function controlSocket(dataFolder: string): string | undefined {
   return Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX ? socket : undefined;
 }
 
+/** How whoever waits for a long command follows it, and gives it up. */
+export interface Follower {
+  readonly signal: AbortSignal;
+  readonly onProgress: (line: string) => void;
+}
+
+/** For commands that end with their process. */
+const NOBODY: Follower = { signal: new AbortController().signal, onProgress: () => undefined };
+
 /** Does what a command asks for. Refusals are answers; anything else throws. */
-export async function control(parts: ControlledParts, wish: ControlRequest): Promise<ControlAnswer> {
+export async function control(
+  parts: ControlledParts,
+  wish: ControlRequest,
+  follower: Follower = NOBODY,
+): Promise<ControlAnswer> {
   try {
-    return { lines: await perform(parts, wish) };
+    return { lines: await perform(parts, wish, follower) };
   } catch (error) {
     if (error instanceof MatrixError) return { error: error.message };
     throw error;
@@ -59,9 +73,10 @@ export async function control(parts: ControlledParts, wish: ControlRequest): Pro
 async function perform(
   { accounts, media, devices }: ControlledParts,
   wish: ControlRequest,
+  follower: Follower,
 ): Promise<readonly string[]> {
   if (wish.do === 'restored') return takeBack(devices);
-  if (wish.do === 'media.verify') return verifyMedia(media, wish.mend);
+  if (wish.do === 'media.verify') return verifyMedia(media, wish.mend, wish.hash ? follower : undefined);
   if (wish.do === 'media.move') return [`${await media.moveToFirstStore()} files were moved.`];
   if (wish.do === 'user.list') return listUsers(accounts);
   if (wish.do === 'user.create') {
@@ -93,13 +108,15 @@ async function existingUser(accounts: Accounts, name: string): Promise<UserId> {
   return userId;
 }
 
-async function verifyMedia(media: Media, mend: boolean): Promise<readonly string[]> {
-  const report = await media.verify(mend);
-  const { orphanFiles, orphanRows, lost } = report;
+async function verifyMedia(media: Media, mend: boolean, hash: Follower | undefined): Promise<readonly string[]> {
+  const report = await media.verify(mend, hash);
+  const { orphanFiles, orphanRows, lost, hashes } = report;
   return [
+    ...(hashes?.damaged ?? []).map((sha256) => `file damaged: ${sha256}`),
     ...orphanFiles.map((sha256) => `file without a row: ${sha256}`),
     ...orphanRows.map((sha256) => `row that nothing refers to: ${sha256}`),
     ...lost.map((mxc) => `file lost: ${mxc}`),
+    ...(hashes === undefined ? [] : [`${hashes.checkedCount} files read, ${hashes.damaged.length} damaged.`]),
     `${report.fileCount} files, ${report.rowCount} rows; ${orphanFiles.length + orphanRows.length} orphans, ` +
       `${lost.length} lost, ${report.thumbnailCount} thumbnails to make again${mend ? '; mended' : ''}.`,
   ];
@@ -141,11 +158,14 @@ export async function startControl(socket: string, parts: ControlledParts): Prom
 async function serve(parts: ControlledParts, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
     if (Number(incoming.headers['content-length'] ?? BODY_BYTES_MAX + 1) > BODY_BYTES_MAX) throw new Error('too large');
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const onProgress = (progress: string) => response.write(`${JSON.stringify({ progress })}\n`);
     const wish = controlRequest.parse(JSON.parse(await text(incoming)));
-    const answer = wish.do === 'restored' ? STOP_FIRST : await control(parts, wish);
+    const follower = { signal: gone.signal, onProgress };
+    const answer = wish.do === 'restored' ? STOP_FIRST : await control(parts, wish, follower);
     response.end(JSON.stringify(answer));
   } catch (error) {
-    response.statusCode = 500;
     response.end(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
   }
 }
@@ -153,10 +173,25 @@ async function serve(parts: ControlledParts, incoming: IncomingMessage, response
 /** Positions are in memory, and keys may be on their way. */
 const STOP_FIRST: ControlAnswer = { error: 'A server runs on these data. Stop it first, and copy the data again.' };
 
+const progressSchema = z.object({ progress: z.string() });
 const answerSchema = z.union([z.object({ lines: z.array(z.string()) }), z.object({ error: z.string() })]);
 
+/** Reads lines of JSON: what was done so far, and at last the answer. */
+async function readAnswer(response: IncomingMessage, onProgress: (line: string) => void): Promise<ControlAnswer> {
+  for await (const line of createInterface({ input: response })) {
+    const said = z.union([progressSchema, answerSchema]).parse(JSON.parse(line));
+    if (!('progress' in said)) return said;
+    onProgress(said.progress);
+  }
+  throw new Error('the server has stopped');
+}
+
 /** Asks the running server; undefined where none runs. */
-export function askRunningServer(socket: string, wish: ControlRequest): Promise<ControlAnswer | undefined> {
+export function askRunningServer(
+  socket: string,
+  wish: ControlRequest,
+  onProgress: (line: string) => void = () => undefined,
+): Promise<ControlAnswer | undefined> {
   const body = JSON.stringify(wish);
   return new Promise((resolve, reject) => {
     const outgoing = request({
@@ -165,7 +200,7 @@ export function askRunningServer(socket: string, wish: ControlRequest): Promise<
       headers: { 'content-length': Buffer.byteLength(body) },
     });
     outgoing.on('response', (response) => {
-      text(response).then((answer) => resolve(answerSchema.parse(JSON.parse(answer))), reject);
+      readAnswer(response, onProgress).then(resolve, reject);
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);

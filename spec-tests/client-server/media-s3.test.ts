@@ -46,6 +46,7 @@ it('serves files from an object store, and brings them home', { skip }, async ()
   await writeFile(config, JSON.stringify({ ...hs.config, media: { store: 'local', s3 } }));
   const run = async (...words: string[]) =>
     (await promisify(execFile)(process.execPath, [MAIN, 'media', ...words, '-c', config])).stdout;
+  assert.match(await run('verify', '--hash'), /^3 files read, 0 damaged/);
   assert.match(await run('move'), /^3 files were moved/);
   assert.match(await run('verify', '--dry-run'), /3 files, 3 rows; 0 orphans, 0 lost/);
   assert.equal(await countLocalFiles(hs), 3);

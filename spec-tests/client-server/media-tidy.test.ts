@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -119,5 +119,34 @@ describe('media verify', () => {
     assert.match(await verify(hs), /^1 files, 1 rows; 0 orphans, 0 lost/);
     await hs.restart();
     assert.equal((await download(alice, whole)).status, 200);
+  });
+
+  it('finds files with other bytes, keeps those of our users, and goes on where it was broken off', async () => {
+    await using hs = await TestServer.start();
+    const alice = await hs.register('alice');
+    await upload(hs, alice, randomBytes(3_000_000));
+    const damaged = await upload(hs, alice, randomBytes(3_000_000));
+    const hashOf = createHash('sha256')
+      .update((await download(alice, damaged)).bytes)
+      .digest('hex');
+    const name = path.join(hs.folder, 'media/files', hashOf.slice(0, 2), hashOf);
+    const bytes = await readFile(name);
+    bytes[1_500_000] = (bytes[1_500_000] ?? 0) ^ 1;
+    await writeFile(name, bytes);
+    assert.match(await verify(hs), / 0 orphans, 0 lost/);
+    const config = path.join(hs.folder, 'config.yaml');
+    const hash = async () =>
+      (await promisify(execFile)(process.execPath, [MAIN, 'media', 'verify', '--hash', '-c', config])).stdout.split(
+        '\n',
+      );
+    assert.deepEqual((await hash()).slice(0, 2), [`file damaged: ${hashOf}`, '2 files read, 1 damaged.']);
+    assert.equal((await download(alice, damaged)).status, 200);
+
+    await writeFile(path.join(hs.folder, 'media/verify-progress'), hashOf);
+    const [first = ''] = await hash();
+    assert.match(first, /^[01] files read, 0 damaged/);
+    assert.equal((await hash())[1], '2 files read, 1 damaged.');
+    await hs.kill();
+    assert.equal((await hash())[1], '2 files read, 1 damaged.');
   });
 });

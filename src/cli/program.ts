@@ -1,7 +1,9 @@
 /** The commands of `inglenook`. Each is loaded when it is called. */
+
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/problems.ts';
 import { VERSION } from '../version.ts';
+import type { VerifyMediaOptions } from './media.ts';
 import type { PasswordOptions } from './user.ts';
 
 /** The process ends with this where the command line or the configuration is wrong, and nothing was started. */
@@ -117,8 +119,9 @@ function program(): Command {
     .command('verify')
     .description('find files without rows and rows without files, and set it right')
     .option('--dry-run', 'only say what is wrong')
+    .option('--hash', 'read every file too, to find damaged ones; goes on where it was broken off')
     .option(...CONFIG_OPTION)
-    .action(async (options: ConfigOption & { dryRun?: boolean }) => (await import('./media.ts')).verifyMedia(options));
+    .action(async (options: VerifyMediaOptions) => (await import('./media.ts')).verifyMedia(options));
 
   media
     .command('move')

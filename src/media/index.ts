@@ -113,6 +113,7 @@ export class Media implements AsyncDisposable {
   readonly intake: Intake;
   readonly #remote: RemoteCache | undefined;
   readonly #database: Database;
+  readonly #verifyProgressFile: string;
   readonly #blobs: Blobs;
   readonly #deletions: Deletions;
   readonly #references: References;
@@ -139,6 +140,7 @@ export class Media implements AsyncDisposable {
     this.serverName = serverName;
     this.rules = rulesOf(config);
     this.#database = database;
+    this.#verifyProgressFile = path.join(config.folder, 'verify-progress');
     this.#blobs = blobs;
     this.intake = new Intake(blobs.staging);
     if (config.scan !== undefined) this.intake.addCheck(new ScanCheck(config.scan, onError));
@@ -238,9 +240,12 @@ export class Media implements AsyncDisposable {
     this.#references.start(consumers);
   }
 
-  /** Looks for files without rows and rows without files; `mend` sets it right. */
-  verify(mend: boolean): Promise<VerifyReport> {
-    return verifyMedia({ database: this.#database, blobs: this.#blobs, deletions: this.#deletions }, mend);
+  /** Looks for files without rows, rows without files and, where it may `hash`, for damaged files. */
+  verify(mend: boolean, hash?: { signal: AbortSignal; onProgress: (line: string) => void }): Promise<VerifyReport> {
+    const parts = { database: this.#database, blobs: this.#blobs, deletions: this.#deletions };
+    const progressFile = this.#verifyProgressFile;
+    const options = { mend, hash: hash && { ...hash, progressFile } };
+    return verifyMedia({ ...parts, serverName: this.serverName }, options);
   }
 
   /** Brings files that lie elsewhere to where new ones go, while all is served. Gives how many there were. */

@@ -1,4 +1,5 @@
 /** `media verify`: files without rows, rows without files, and what hangs on nothing; mended where that is wanted. */
+import type { ServerName } from '../../protocol/ids/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { Blobs } from '../blobs/blobs.ts';
 import { deletePicture } from '../store/thumbnail-rows.ts';
@@ -10,11 +11,13 @@ import {
   referrersOf,
 } from '../store/tidy-rows.ts';
 import type { Deletions } from './deletions.ts';
+import { checkHashes, type HashCheck, type HashReport } from './hashes.ts';
 
 export interface VerifyDeps {
   readonly database: Database;
   readonly blobs: Blobs;
   readonly deletions: Deletions;
+  readonly serverName: ServerName;
 }
 
 /** What was looked at, and what was wrong. */
@@ -29,15 +32,35 @@ export interface VerifyReport {
   readonly lost: readonly string[];
   /** Thumbnails that are lost, or are of files that are: they are made again when asked for. */
   readonly thumbnailCount: number;
+  /** What `hash` has found; undefined without it. */
+  readonly hashes: HashReport | undefined;
+}
+
+/** `mend`: set right what is wrong. `hash`: read every file too; this takes long. */
+export interface VerifyOptions {
+  readonly mend: boolean;
+  readonly hash?: Omit<HashCheck, keyof VerifyDeps> | undefined;
 }
 
 const PAGE = 500;
 
-/** Looks through everything; `mend` also sets it right. The server may be running meanwhile. */
-export async function verifyMedia(deps: VerifyDeps, mend: boolean): Promise<VerifyReport> {
+/** Looks through everything. The server may be running meanwhile. */
+export async function verifyMedia(deps: VerifyDeps, { mend, hash }: VerifyOptions): Promise<VerifyReport> {
+  const mendDamaged = (sha256: string) => (mend ? replaceDamaged(deps, sha256) : Promise.resolve());
+  const hashes = hash === undefined ? undefined : await checkHashes({ ...deps, ...hash }, mendDamaged);
   const files = await checkFiles(deps, mend);
   const { thumbnailCount, ...rows } = await checkRows(deps, mend);
-  return { ...files, ...rows, thumbnailCount: thumbnailCount + (await checkThumbnails(deps, mend)) };
+  const lostThumbnails = await checkThumbnails(deps, mend);
+  return { ...files, ...rows, thumbnailCount: thumbnailCount + lostThumbnails, hashes };
+}
+
+/** Forgets a damaged file that can be had again: a thumbnail, or another server's. One of our users stays: a bit of it may be wrong. */
+async function replaceDamaged({ database, blobs, deletions, serverName }: VerifyDeps, sha256: string): Promise<void> {
+  const { media } = await database.read((tx) => referrersOf(tx, sha256));
+  if (media.some(({ origin }) => origin === serverName)) return;
+  await database.write('main', (tx) => deleteThumbnailsWith(tx, sha256));
+  await deletions.delete(media, 'the file was damaged');
+  await blobs.deleteUnused([sha256]);
 }
 
 async function checkFiles({ blobs }: VerifyDeps, mend: boolean) {
