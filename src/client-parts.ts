@@ -89,12 +89,14 @@ export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientPart
   const gateway = parts.use(new GatewayClient({ allowsPrivate: config.push.private_gateways }));
   const pushers = new Pushers(database, clock);
   accounts.devices.onDeleted((tx, userId, deviceIds) => pushers.deleteOfDevices(tx, userId, deviceIds));
+  accounts.users.onDeactivated((tx, userId) => pushers.deleteAllOf(tx, userId));
   const { reading, events } = rooms;
   const includesContent = config.push.include_content;
   jobs.declare(new PushDelivery({ database, streams, reading, unread, pushers, gateway, includesContent }).job());
   const publicUrl = (config.server.public_url ?? `https://${accounts.serverName}`).replace(/\/+$/, '');
   const unsubscribeLinks = new UnsubscribeLinks(await accounts.secret('unsubscribe'), publicUrl, pushers);
   const { notifications } = config.email;
+  const hidesInvite = accounts.invitePolicy.hidesInvites.bind(accounts.invitePolicy);
   const emailDelivery = new EmailDelivery({
     database,
     streams,
@@ -104,7 +106,7 @@ export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientPart
     pushers,
     mailer: notifications.enabled ? deps.mailer : undefined,
     links: unsubscribeLinks,
-    accounts: accounts.threePids,
+    accounts: { userOf: accounts.threePids.userOf.bind(accounts.threePids), hidesInvite },
     rules: {
       appName: config.email.app_name,
       homeUrl: publicUrl,
@@ -123,6 +125,7 @@ export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientPart
       accounts: {
         ignoredUsers: (userId) => accounts.ignoredUsers(userId),
         pushRulesOf: (userId) => accounts.pushRules.get(userId),
+        hidesInvite,
       },
     }),
   );

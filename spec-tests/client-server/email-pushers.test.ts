@@ -319,6 +319,43 @@ describe('mails about missed messages', () => {
     assert.equal((await all.hs.request('POST', link)).status, 403);
   });
 
+  it('come later where the mail server refuses them, once each', async () => {
+    const lena = await all.user('lena');
+    const roomId = await createRoom(alice, { name: 'Retry' });
+    await join(lena, roomId);
+    await say(alice, roomId, 'patience');
+    all.mail.isClosed = true;
+    await all.later(11 * MINUTE_MS);
+    await all.expectCount('lena', 0);
+    all.mail.isClosed = false;
+    await all.later(MINUTE_MS);
+    await all.expectCount('lena', 1);
+  });
+
+  it('tell nothing of who is ignored, of muted rooms, and of invites that are not wanted', async () => {
+    const mia = await all.user('mia');
+    const troll = await all.hs.register('troll');
+    const data = `${V3}/user/${encodeURIComponent(mia.userId)}/account_data`;
+    const config = { ignored_users: [alice.userId] };
+    const ignored = { ignored_users: { [troll.userId]: {} } };
+    await mia.request('PUT', `${data}/org.matrix.msc4155.invite_permission_config`, config);
+    await mia.request('PUT', `${data}/m.ignored_user_list`, ignored);
+    const muted = await createRoom(alice, { name: 'Muted' });
+    const loud = await createRoom(alice, { name: 'Loud' });
+    for (const user of [mia, troll]) for (const roomId of [muted, loud]) await join(user, roomId);
+    await mia.request('PUT', `${V3}/pushrules/global/room/${encodeURIComponent(muted)}`, { actions: [] });
+    await say(alice, muted, 'unheard');
+    await say(troll, loud, 'trolling');
+    await createRoom(alice, { invite: [mia.userId] });
+    await createRoom(troll, { invite: [mia.userId] });
+    await all.later(11 * MINUTE_MS);
+    await all.expectCount('mia', 0);
+    await say(alice, loud, 'heard');
+    await all.later(11 * MINUTE_MS);
+    await all.expectCount('mia', 1);
+    assert.ok(!/unheard|trolling|invit/i.test(all.to('mia')[0]?.text ?? ''));
+  });
+
   it('outlive a log-out and a restart', async () => {
     const kim = await all.user('kim');
     const roomId = await createRoom(alice, { name: 'Later' });

@@ -33,7 +33,10 @@ export interface EmailDeliveryDeps {
   /** Undefined: none are sent. */
   readonly mailer: Mailer | undefined;
   readonly links: UnsubscribeLinks;
-  readonly accounts: { userOf(medium: string, address: string): Promise<UserId | undefined> };
+  readonly accounts: {
+    userOf(medium: string, address: string): Promise<UserId | undefined>;
+    hidesInvite(userId: UserId, inviter: UserId): Promise<boolean>;
+  };
   readonly rules: EmailRules;
 }
 
@@ -41,12 +44,15 @@ const EMAIL_JOB = 'push.email';
 const ATTEMPTS_MAX = 12;
 const ROOMS_PER_MAIL_MAX = 20;
 const PAUSE_FACTOR = 6;
+const AT_ONCE_MAX = 3;
+const PUT_OFF_MS = 5_000;
 
 /** Sends mails about what users have missed: late enough for them to read it themselves, and ever more seldom. */
 export class EmailDelivery {
   readonly #deps: EmailDeliveryDeps;
   /** Pushers for which a job comes soon, not one after a long pause: further events need not ask for one. */
   readonly #waiting = new Set<number>();
+  #sending = 0;
 
   constructor(deps: EmailDeliveryDeps) {
     this.#deps = deps;
@@ -74,8 +80,22 @@ export class EmailDelivery {
       name: EMAIL_JOB,
       payload: deliverPayload,
       attemptsMax: ATTEMPTS_MAX,
-      handle: ({ pusherId }) => this.#deliver(pusherId),
+      handle: async ({ pusherId }) => {
+        if (this.#sending >= AT_ONCE_MAX) return this.#putOff(pusherId);
+        this.#sending++;
+        try {
+          await this.#deliver(pusherId);
+        } finally {
+          this.#sending--;
+        }
+      },
     });
+  }
+
+  /** A mail server that is slow must not keep other jobs from running. */
+  async #putOff(pusherId: number): Promise<void> {
+    const { database, clock } = this.#deps;
+    await database.write('main', (tx) => this.#enqueue(tx, pusherId, clock.now() + PUT_OFF_MS));
   }
 
   async #enqueue(tx: WriteTx, pusherId: number, notBeforeMs: number): Promise<void> {
@@ -96,7 +116,7 @@ export class EmailDelivery {
     const state = await database.read((tx) => mailState(tx, pusherId));
     if (state === undefined) return;
     const now = clock.now();
-    const missed = await missedBy(reading, pusher.userId, state);
+    const missed = await missedBy(reading, pusher.userId, state, accounts.hidesInvite);
     const due = missed.map((room) => ({ room, ts: dueTs(room, state.rooms.get(room.roomNid)) }));
     // The first of them must be old enough; then one mail tells of them all.
     const ready = due.filter(({ ts }) => ts <= now).map(({ room }) => room);

@@ -23,6 +23,7 @@ export async function missedBy(
   reading: Reading,
   userId: UserId,
   { donePosition, rooms: mailed }: MailState,
+  hidesInvite: (userId: UserId, inviter: UserId) => Promise<boolean>,
 ): Promise<readonly MissedRoom[]> {
   const { database, events, states, accounts } = reading;
   const asked = { userId, after: donePosition, before: Number.MAX_SAFE_INTEGER, limit: EVENTS_MAX };
@@ -33,11 +34,13 @@ export async function missedBy(
     const known = [...new Set([...rows.map((row) => row.room_nid), ...mailed.keys()])];
     const read = await readPositions(tx, userId, known);
     const missed = new Map<number, StoredEvent[]>();
+    const sights = new Map<number, RoomSight>();
     for (const row of [...rows].reverse()) {
       if (row.position <= (mailed.get(row.room_nid)?.mailed_position ?? 0) || isRead(read, row)) continue;
       const [stored] = await events.byNids(tx, [row.nid]);
       if (stored === undefined || ignored.has(stored.event.sender)) continue;
-      const sight = new RoomSight(states, userId, { kind: 'joined' });
+      const sight = sights.get(row.room_nid) ?? new RoomSight(states, userId, { kind: 'joined' });
+      sights.set(row.room_nid, sight);
       if ((await sight.visible(tx, [stored])).length === 0) continue;
       missed.set(row.room_nid, [...(missed.get(row.room_nid) ?? []), stored]);
     }
@@ -50,7 +53,7 @@ export async function missedBy(
       if (row.membership !== 'invite' || ignored.has(row.sender)) continue;
       const [stored] = await events.byNids(tx, [row.event_nid]);
       const isNew = row.position > Math.max(donePosition, mailed.get(row.room_nid)?.mailed_position ?? 0);
-      if (stored === undefined || !isNew) continue;
+      if (stored === undefined || !isNew || (await hidesInvite(userId, row.sender))) continue;
       found.push({ roomNid: row.room_nid, events: [stored], isInvite: true, hasReadSince: false });
     }
     return found;

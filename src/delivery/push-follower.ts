@@ -33,6 +33,8 @@ export interface PushFollowerDeps extends ConsumerDeps {
   readonly accounts: {
     ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>>;
     pushRulesOf(userId: UserId): PushRuleset;
+    /** Whether the user isn't to be shown invites of the inviter. */
+    hidesInvite(userId: UserId, inviter: UserId): Promise<boolean>;
   };
 }
 
@@ -114,7 +116,7 @@ export class PushFollower implements AsyncDisposable {
     const [stored] = await this.#deps.events.byNids(tx, [nid]);
     if (stored === undefined || stored.redactedBy !== undefined || stored.isRefused) return { position, to: [] };
     if (stored.event.type === 'm.room.member') this.#audiences.delete(roomNid);
-    const to = [...(await this.#toMembers(tx, stored)), ...this.#toInvited(stored)];
+    const to = [...(await this.#toMembers(tx, stored)), ...(await this.#toInvited(stored))];
     return { position, to };
   }
 
@@ -135,10 +137,13 @@ export class PushFollower implements AsyncDisposable {
   }
 
   /** Who is invited isn't in the room yet, so that nobody has judged the invite for them. */
-  #toInvited({ nid, event }: StoredEvent): Notice['to'] {
+  async #toInvited({ nid, event }: StoredEvent): Promise<Notice['to']> {
     if (event.type !== 'm.room.member' || readString(event.content, 'membership') !== 'invite') return [];
     const userId = parseUserId(event.stateKey ?? '');
     if (userId === undefined || this.#deps.pushers.enabledOf(userId).length === 0) return [];
+    const { accounts } = this.#deps;
+    if ((await accounts.ignoredUsers(userId)).has(event.sender)) return [];
+    if (await accounts.hidesInvite(userId, event.sender)) return [];
     const power = powerLevels(authStateOf([]), event.rules);
     const context = { userId, memberCount: 1, powerLevels: power };
     const { notify, tweaks } = evaluatePush(this.#deps.accounts.pushRulesOf(userId), event, context);

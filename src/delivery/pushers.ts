@@ -96,6 +96,12 @@ export class Pushers {
     if (own.length > 0) await this.#deleteIn(tx, own);
   }
 
+  /** Deletes all pushers of a user, in the transaction in which the account ends. */
+  async deleteAllOf(tx: WriteTx, userId: UserId): Promise<void> {
+    const own = this.of(userId);
+    if (own.length > 0) await this.#deleteIn(tx, own);
+  }
+
   async #deleteIn(tx: WriteTx, pushers: readonly Pusher[]): Promise<void> {
     const ids = pushers.map((pusher) => pusher.id);
     await deletePushers(tx, ids);

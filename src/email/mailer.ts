@@ -38,8 +38,14 @@ export function makeMailer({ smtp, from }: Config['email']): Mailer | undefined 
       const { createTransport } = await import('nodemailer');
       const transport = createTransport(options);
       try {
-        const { headers, ...rest } = message;
-        await transport.sendMail({ from, ...rest, ...(headers === undefined ? {} : { headers: { ...headers } }) });
+        const { headers, to, ...rest } = message;
+        // As an object, the address is taken as it is, and not read as a list of them.
+        await transport.sendMail({
+          from,
+          to: { name: '', address: to },
+          ...rest,
+          ...(headers === undefined ? {} : { headers: { ...headers } }),
+        });
       } finally {
         transport.close();
       }

@@ -42,7 +42,7 @@ export interface AddressInvite {
 }
 
 const REDEEM_JOB = 'identity.redeem';
-const REDEEM_ATTEMPTS_MAX = 6;
+const REDEEM_ATTEMPTS_MAX = 4;
 const redeemPayload = z.object({
   roomId: z.string(),
   sender: z.string(),

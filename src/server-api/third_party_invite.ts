@@ -7,7 +7,7 @@ import { invalidParam } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { V1 } from './paths.ts';
 
-const INVITES_MAX = 100;
+const INVITES_MAX = 50;
 
 /** Invites by e-mail, once somebody proves to own the address. */
 export function thirdPartyInviteRoutes({
@@ -38,7 +38,8 @@ export function thirdPartyInviteRoutes({
       spec: 'server-server-api/#put_matrixfederationv13pidonbind',
       // Identity servers aren't homeservers: what they say is proved by the signatures in the invites.
       auth: 'none',
-      rateLimit: 'generic',
+      // Each invite may lead to a request to another server.
+      rateLimit: 'third_party_bind',
       body: z.object({
         medium: z.string(),
         address: z.string(),

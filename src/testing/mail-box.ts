@@ -6,6 +6,8 @@ import { createServer, type Server } from 'node:net';
 /** Keeps the messages that it took. */
 export class MailBox implements AsyncDisposable {
   readonly messages: { readonly to: string; readonly headers: string; readonly text: string }[] = [];
+  /** Refuses everybody for now. */
+  isClosed = false;
   readonly #server: Server;
 
   constructor() {
@@ -26,6 +28,8 @@ export class MailBox implements AsyncDisposable {
             this.messages.push({ to, headers: headersOf(data), text: decode(data) });
             data = undefined;
             socket.write('250 taken\r\n');
+          } else if (/^rcpt to:/i.test(line) && this.isClosed) {
+            socket.write('451 later\r\n');
           } else if (/^rcpt to:/i.test(line)) {
             to = /<([^>]+)>/.exec(line)?.[1] ?? '';
             socket.write('250 ok\r\n');

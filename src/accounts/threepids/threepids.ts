@@ -189,7 +189,7 @@ function inUse(): MatrixError {
 /** In lower case, since nobody tells addresses apart by case. @throws MatrixError where it is none */
 export function toAddress(email: string): string {
   const address = email.trim().toLowerCase();
-  const isAddress = address.length <= EMAIL_CHARS_MAX && /^[^\s@<>,;"]+@[^\s@<>,;"]+$/.test(address);
+  const isAddress = address.length <= EMAIL_CHARS_MAX && /^[^\s@<>()[\]\\,:;"]+@[^\s@<>()[\]\\,:;"]+$/.test(address);
   if (!isAddress) throw invalidParam('email is not an e-mail address');
   return address;
 }
