@@ -1,7 +1,7 @@
 /** An OpenID Connect provider for tests: a real one (oidc-provider), in which whoever comes is the user that the test says. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import Provider, { type Configuration } from 'oidc-provider';
 
 export const CLIENT_ID = 'inglenook';
@@ -16,6 +16,8 @@ export interface TestIdpOptions {
   readonly redirectUri: string;
   readonly backchannelLogoutUri: string;
   readonly postLogoutRedirectUri: string;
+  /** The client shows its key instead of its secret. */
+  readonly clientKey?: JWK | undefined;
 }
 
 /** The provider, listening on loopback. */
@@ -95,7 +97,13 @@ function configurationOf(options: TestIdpOptions): Configuration {
     clients: [
       {
         client_id: CLIENT_ID,
-        client_secret: CLIENT_SECRET,
+        ...(options.clientKey === undefined
+          ? { client_secret: CLIENT_SECRET }
+          : {
+              token_endpoint_auth_method: 'private_key_jwt' as const,
+              token_endpoint_auth_signing_alg: 'ES256' as const,
+              jwks: { keys: [options.clientKey] },
+            }),
         redirect_uris: [options.redirectUri],
         backchannel_logout_uri: options.backchannelLogoutUri,
         backchannel_logout_session_required: true,

@@ -1,5 +1,6 @@
 /** A homeserver with two providers of single sign-on. */
 import assert from 'node:assert/strict';
+import type { JWK } from 'jose';
 import type { Clock } from '../../src/clock.ts';
 import type { ConfigInput } from '../../src/config/index.ts';
 import type { ClientResponse } from '../../src/testing/http-client.ts';
@@ -19,6 +20,7 @@ export interface SsoSetupOptions {
   readonly config?: ConfigInput;
   readonly clock?: Clock;
   readonly inProcess?: boolean;
+  readonly clientKey?: JWK;
 }
 
 /** Both sides, running. */
@@ -33,7 +35,14 @@ export class SsoSetup implements AsyncDisposable {
     this.idps = idps;
   }
 
-  static async start({ people, providers, config, clock, inProcess = true }: SsoSetupOptions): Promise<SsoSetup> {
+  static async start({
+    people,
+    providers,
+    config,
+    clock,
+    clientKey,
+    inProcess = true,
+  }: SsoSetupOptions): Promise<SsoSetup> {
     const port = await freePort();
     const publicUrl = `http://127.0.0.1:${port}`;
     const idps = new Map<string, TestIdp>();
@@ -42,13 +51,20 @@ export class SsoSetup implements AsyncDisposable {
       const idp = await TestIdp.start({
         port: await freePort(),
         people,
+        clientKey,
         redirectUri: `${publicUrl}${SSO}/callback/${id}`,
         backchannelLogoutUri: `${publicUrl}${SSO}/backchannel-logout/${id}`,
         postLogoutRedirectUri: `${publicUrl}${SSO}/logged-out`,
       });
       idps.set(id, idp);
       const client = { client_id: CLIENT_ID, client_secret: CLIENT_SECRET };
-      inputs.push({ id, name: `The <${id}>`, issuer: idp.issuer, ...client, ...more });
+      const endpoints = {
+        authorization: `${idp.issuer}/auth`,
+        token: `${idp.issuer}/token`,
+        keys: `${idp.issuer}/jwks`,
+      };
+      const found = clientKey === undefined ? client : { client_id: CLIENT_ID, endpoints };
+      inputs.push({ id, name: `The <${id}>`, issuer: idp.issuer, ...found, ...more });
     }
     const server = await TestServer.start({
       inProcess,

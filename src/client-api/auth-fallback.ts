@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Accounts } from '../accounts/index.ts';
-import { languageOf } from '../email/index.ts';
 import { type Route, reply, route } from '../http/index.ts';
 import { invalidParam } from '../protocol/errors.ts';
 import { makeUserId, parseUserId } from '../protocol/ids/index.ts';
 import type { Sso } from '../sso/index.ts';
 import { type FallbackFacts, fallbackHeaders, fallbackPage } from './fallback-page.ts';
 import { v3 } from './paths.ts';
+import { entryOf } from './sso_login_redirect.ts';
 
 const PATH = v3('/auth/{authType}/fallback/web');
 const SPEC = 'client-server-api/#fallback';
@@ -35,10 +35,12 @@ export function authFallbackRoutes({ accounts, sso }: { readonly accounts: Accou
       auth: 'none',
       rateLimit: 'login',
       params: z.object({ authType: z.enum([...STAGES, 'm.login.sso']) }),
-      query: query.extend({ idp: z.string().max(64).optional() }),
-      handle: ({ params: { authType: stage }, query: { session, idp }, headers }) => {
+      query: query.extend({ idp: z.string().max(64).optional(), moved: z.string().max(1).optional() }),
+      handle: ({ params: { authType: stage }, query: { session, idp, moved }, headers }) => {
         if (stage === 'm.login.sso') {
-          return sso.redirectForProof(session, idp, languageOf(headers['accept-language']));
+          const search = new URLSearchParams({ session, ...(idp !== undefined && { idp }) });
+          const entry = entryOf(headers, `/_matrix/client/v3/auth/m.login.sso/fallback/web?${search}`, moved);
+          return sso.redirectForProof(session, idp, entry);
         }
         if (uia.expiryOf(session) === undefined) throw invalidParam('The session is unknown or has expired');
         const language = headers['accept-language']?.startsWith('zh') ? 'zh' : 'en';

@@ -27,7 +27,8 @@ export function ssoPagesRoutes({ sso }: { readonly sso: Sso }): Route[] {
       method: 'GET',
       path: `${SSO_PATH}/callback/{idpId}`,
       operationId: 'returnFromIdP',
-      rateLimit: 'login',
+      // What began with a limited request and is bound to its browser; a log-in shall not count several times.
+      rateLimit: 'generic',
       query: answer,
       handle: ({ params: { idpId }, query, headers }) => {
         const given = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
@@ -46,7 +47,7 @@ export function ssoPagesRoutes({ sso }: { readonly sso: Sso }): Route[] {
       method: 'POST',
       path: `${SSO_PATH}/login/{loginId}`,
       operationId: 'submitSsoLogin',
-      rateLimit: 'login',
+      rateLimit: 'generic',
       body: 'raw',
       handle: async ({ params: { loginId }, body, headers }) =>
         sso.submitLogin(loginId, await formOf(body), browserOf(headers)),

@@ -2,7 +2,7 @@
 import type { Accounts } from '../accounts/index.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/index.ts';
-import type { Reply } from '../http/index.ts';
+import { type Reply, reply } from '../http/index.ts';
 import { type Jobs, job } from '../jobs/index.ts';
 import { parseUserId } from '../protocol/ids/index.ts';
 import type { Database } from '../storage/index.ts';
@@ -39,6 +39,17 @@ export interface SsoDeps {
   readonly accounts: Accounts;
   readonly config: Pick<Config, 'sso' | 'server'>;
   readonly givePicture: GivePicture;
+}
+
+/** A request of a browser that is to be sent to a provider. */
+export interface Entry {
+  /** The `Host` header. */
+  readonly host: string | undefined;
+  /** Path and query. */
+  readonly target: string;
+  readonly language: SsoLanguage;
+  /** The browser was sent from another address of ours already. */
+  readonly isMoved: boolean;
 }
 
 /** What a client asks for that sends a browser here. */
@@ -106,12 +117,15 @@ export class Sso implements AsyncDisposable {
   }
 
   /** Sends a browser to a provider, or lets the user choose one. */
-  async redirect(wish: RedirectWish, language: SsoLanguage): Promise<Reply> {
+  async redirect(wish: RedirectWish, entry: Entry): Promise<Reply> {
+    const { language } = entry;
     const url = parseRedirectUrl(wish.redirectUrl);
     if (!this.isOn) return refusalPage(language, 'unknown_provider');
     if (url === undefined) return refusalPage(language, 'bad_redirect');
     const { isRegistration } = wish;
     const query = new URLSearchParams({ redirectUrl: url.href, ...(isRegistration && { action: 'register' }) });
+    const moved = this.#toPublicUrl(entry);
+    if (moved !== undefined) return moved;
     const provider = this.#chosen(wish.providerId);
     if (provider === 'many') {
       return this.#choice(language, (id) => `/_matrix/client/v3/login/sso/redirect/${id}?${query}`);
@@ -121,8 +135,11 @@ export class Sso implements AsyncDisposable {
   }
 
   /** Likewise for a stage of user-interactive authentication. */
-  async redirectForProof(session: string, providerId: string | undefined, language: SsoLanguage): Promise<Reply> {
+  async redirectForProof(session: string, providerId: string | undefined, entry: Entry): Promise<Reply> {
+    const { language } = entry;
     if (this.#deps.accounts.uia.expiryOf(session) === undefined) return refusalPage(language, 'expired');
+    const moved = this.#toPublicUrl(entry);
+    if (moved !== undefined) return moved;
     const provider = this.#chosen(providerId);
     if (provider === 'many') {
       return this.#choice(language, (idp) => `?${new URLSearchParams({ session, idp })}`);
@@ -179,6 +196,16 @@ export class Sso implements AsyncDisposable {
   /** Closes the connections to providers. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#http[Symbol.asyncDispose]();
+  }
+
+  /**
+   * Sends a browser that came by another address to the public one, to which the provider will send it back: cookies belong to
+   * a host. Once only, since a proxy may give every request another host.
+   */
+  #toPublicUrl({ host, target, isMoved }: Entry): Reply | undefined {
+    if (isMoved || host === undefined || host === new URL(this.#publicUrl).host) return undefined;
+    const location = `${this.#publicUrl}${target}${target.includes('?') ? '&' : '?'}moved=1`;
+    return reply({ status: 302, headers: { location, 'cache-control': 'no-store' } });
   }
 
   #chosen(providerId: string | undefined): Provider | 'many' | undefined {

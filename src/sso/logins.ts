@@ -205,7 +205,7 @@ export class SsoLogins {
     await this.#deps.people.assertUsable(tx, userId);
     if (this.#deps.accounts.uia.expiryOf(row.target) === undefined) throw new SsoRefusal('expired');
     await this.#deps.accounts.uia.completeIn(tx, row.target, 'm.login.sso', userId);
-    return proofDonePage(language);
+    return proofDonePage(language, this.#deps.cookies.clear(row.login_id));
   }
 
   async #end(tx: WriteTx, row: SsoLoginRow, identity: Identity): Promise<void> {

@@ -89,12 +89,12 @@ export function proofPage(facts: FormFacts & { readonly userId: string }): Reply
 }
 
 /** The page that tells the client that the stage is complete. Spec: client-server-api/#fallback */
-export function proofDonePage(language: SsoLanguage): Reply {
+export function proofDonePage(language: SsoLanguage, cookie: string): Reply {
   const nonce = randomBytes(16).toString('base64url');
   const { title, done } = SSO_TEXTS[language];
   const script = `<script nonce="${nonce}">if (window.onAuthDone) window.onAuthDone();
 else if (window.opener && window.opener.postMessage) window.opener.postMessage('authDone', '*');</script>`;
-  return page({ language, title, body: `<p>${done}</p>${script}`, policy: `script-src 'nonce-${nonce}'` });
+  return page({ language, title, body: `<p>${done}</p>${script}`, policy: `script-src 'nonce-${nonce}'`, cookie });
 }
 
 export function loggedOutPage(language: SsoLanguage): Reply {
@@ -120,6 +120,7 @@ function page(facts: {
   readonly body: string;
   readonly status?: number;
   readonly policy?: string;
+  readonly cookie?: string;
 }): Reply {
   const { language, title, body } = facts;
   const policy = facts.policy?.includes('form-action') ? facts.policy : `form-action 'none'; ${facts.policy ?? ''}`;
@@ -132,6 +133,7 @@ function page(facts: {
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
+      ...(facts.cookie !== undefined && { 'set-cookie': facts.cookie }),
     },
     body: `<!doctype html>
 <html lang="${language}">

@@ -50,5 +50,6 @@ async function fetchPicture(
     ...(isProviders && { isHostAllowed: (host: string) => host === providerHost }),
   });
   const limits = { bytesMax: PICTURE_BYTES_MAX, timeoutMs: TIMEOUT_MS, mayCut: false, accept: 'image/*' };
-  return fetching.get(url, limits);
+  // Awaited here, since the connections are closed at the end of this block.
+  return await fetching.get(url, limits);
 }
