@@ -1,6 +1,6 @@
 import { checkAuth } from '../../protocol/auth/index.ts';
 import type { Event } from '../../protocol/event/index.ts';
-import { type EventId, type RoomId, type ServerName, serverNameOf } from '../../protocol/ids/index.ts';
+import type { EventId, RoomId, ServerName } from '../../protocol/ids/index.ts';
 import { fillGap, firstPositionIn, insertGap, insertOrPlace, listGapsUpTo } from '../store/graph-rows.ts';
 import { insertRelation, StoredEvent, UNREAD } from '../store/index.ts';
 import { consequencesOf } from '../write/consequences.ts';
@@ -11,11 +11,11 @@ import type { ReceiveDeps, RoomFacts } from './deps.ts';
 import { MissingEvents } from './missing-events.ts';
 import { inOrder, outlierRow, tryParse, verifyAll } from './outliers.ts';
 import { RoomQueues } from './room-queues.ts';
+import { serversToAsk } from './servers-to-ask.ts';
 import { authStateFor, resolveStates, stateAfter } from './states.ts';
 
 const EVENTS_MAX = 100;
 const GAPS_AT_ONCE = 10;
-const SERVERS_ASKED_MAX = 3;
 /** Where nobody could help, a room is left alone for so long. */
 const PAUSE_MS = 30_000;
 
@@ -69,7 +69,7 @@ export class Backfill {
   async #fill(room: HotRoom, gaps: readonly { readonly missing_event_id: EventId }[]): Promise<boolean> {
     const facts = { roomId: room.roomId, roomNid: room.roomNid, rules: room.rules };
     const wanted = gaps.map((gap) => gap.missing_event_id);
-    for (const server of serversOf(room, this.#deps.serverName)) {
+    for (const server of serversToAsk(room, this.#deps.serverName)) {
       try {
         const pdus = await this.#deps.federation.calls.backfill(server, room.roomId, wanted, EVENTS_MAX);
         const parsed = pdus.flatMap((pdu) => tryParse(facts, pdu) ?? []);
@@ -185,15 +185,4 @@ export class Backfill {
       tx.onCommit(() => this.#deps.reader.add(stored));
     });
   }
-}
-
-/** Servers to ask: those of users with power in the room first, then others. */
-function serversOf(room: HotRoom, ours: ServerName): readonly ServerName[] {
-  const servers = new Set<ServerName>();
-  for (const [userId, membership] of room.snapshot().members()) {
-    const server = serverNameOf(userId);
-    if (membership === 'join' && server !== ours) servers.add(server);
-    if (servers.size >= SERVERS_ASKED_MAX) break;
-  }
-  return [...servers];
 }

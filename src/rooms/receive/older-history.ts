@@ -1,13 +1,13 @@
 import type { Clock } from '../../clock.ts';
 import type { RemoteLookups } from '../../federation/index.ts';
-import { type EventId, type RoomId, type ServerName, serverNameOf } from '../../protocol/ids/index.ts';
+import type { EventId, RoomId } from '../../protocol/ids/index.ts';
 import type { OlderHistory } from '../read/timeline.ts';
 import { listGapsUpTo } from '../store/graph-rows.ts';
 import type { HotRoom } from '../write/hot-room.ts';
 import type { Backfill } from './backfill.ts';
 import type { ReceiveDeps } from './deps.ts';
+import { serversToAsk } from './servers-to-ask.ts';
 
-const SERVERS_ASKED_MAX = 3;
 const PAGE_EVENTS = 100;
 /** How long somebody waits for the past to be fetched before they get the nearest event that is here. */
 const REACH_TIMEOUT_MS = 15_000;
@@ -74,7 +74,7 @@ export class RemoteHistory implements OlderHistory {
   }
 
   async #ask(room: HotRoom, ts: number, dir: 'b' | 'f') {
-    for (const server of this.#serversIn(room)) {
+    for (const server of serversToAsk(room, this.#deps.serverName)) {
       try {
         return await this.#lookups.timestampToEvent(server, room.roomId, ts, dir);
       } catch (error) {
@@ -85,15 +85,5 @@ export class RemoteHistory implements OlderHistory {
       }
     }
     return undefined;
-  }
-
-  #serversIn(room: HotRoom): readonly ServerName[] {
-    const servers = new Set<ServerName>();
-    for (const [userId, membership] of room.snapshot().members()) {
-      const server = serverNameOf(userId);
-      if (membership === 'join' && server !== this.#deps.serverName) servers.add(server);
-      if (servers.size >= SERVERS_ASKED_MAX) break;
-    }
-    return [...servers];
   }
 }

@@ -7,14 +7,7 @@ import {
   selectAuthEvents,
 } from '../../protocol/auth/index.ts';
 import { type Event, PREV_EVENTS_MAX } from '../../protocol/event/index.ts';
-import {
-  type EventId,
-  parseRoomId,
-  type RoomId,
-  type ServerName,
-  serverNameOf,
-  type UserId,
-} from '../../protocol/ids/index.ts';
+import { type EventId, parseRoomId, type RoomId, type ServerName, type UserId } from '../../protocol/ids/index.ts';
 import { readObject, readString } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { RoomSnapshot, StateView } from '../snapshot.ts';
@@ -22,6 +15,7 @@ import type { Membership, RoomDigest } from '../store/index.ts';
 import { EMPTY_DIGEST } from './digest.ts';
 import { Overlay } from './overlay.ts';
 import type { Batch } from './pending.ts';
+import { RoomMembers } from './room-members.ts';
 
 /** A state event of a hot room. `nid` is 0 until it is written, `event` undefined until somebody needs it. */
 export interface StateEntry {
@@ -30,11 +24,6 @@ export interface StateEntry {
   readonly eventId: EventId;
   nid: number;
   event: Event | undefined;
-}
-
-/** A user's membership; an object, so that equal memberships in a row are told apart. */
-export interface MemberEntry {
-  readonly membership: Membership;
 }
 
 /** An event without successor. */
@@ -86,7 +75,7 @@ export class HotRoom {
   /** 0 while the room is being created. */
   roomNid: number;
   readonly state = new Overlay<string, StateEntry>();
-  readonly members = new Overlay<UserId, MemberEntry>();
+  readonly members = new RoomMembers();
   /** With the events that aren't committed yet. */
   extremities: readonly Extremity[] = [];
   figures: RoomFigures = NO_FIGURES;
@@ -162,10 +151,7 @@ export class HotRoom {
 
   /** Whether a user of this server is in the room, so that we follow it. */
   isResident(serverName: ServerName): boolean {
-    for (const [userId, { membership }] of this.members.entries()) {
-      if (membership === 'join' && serverNameOf(userId) === serverName) return true;
-    }
-    return false;
+    return this.members.joinedOf(serverName) > 0;
   }
 
   isJoined(userId: UserId): boolean {

@@ -37,7 +37,7 @@ export async function loadRoom(tx: ReadTx, deps: LoadDeps, roomId: RoomId): Prom
   });
   await loadState(tx, deps, room);
   for (const member of await listMembers(tx, room.roomNid)) {
-    room.members.committed.set(member.user_id, { membership: member.membership });
+    room.members.commit(member.user_id, { membership: member.membership });
   }
   room.extremities = await loadExtremities(tx, deps, room);
   room.figures = { joinedCount: row.joined_count, invitedCount: row.invited_count, digest: digestOf(row) };

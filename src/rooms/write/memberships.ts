@@ -275,9 +275,7 @@ function authoriser(room: HotRoom, userId: UserId, admission: Admission, wasJoin
 
 /** Whether nobody of another server was ever in the room. */
 function isOursAlone(room: HotRoom, serverName: ServerName): boolean {
-  if (room.committed.stateRoot === 0) return false;
-  for (const [userId] of room.members.entries()) if (serverNameOf(userId) !== serverName) return false;
-  return true;
+  return room.committed.stateRoot !== 0 && room.members.areAllOf(serverName);
 }
 
 function remoteRequest({ roomId, userId, reason, content, via }: OwnMembershipRequest) {

@@ -4,7 +4,8 @@ import type { StateKey } from '../../protocol/state/index.ts';
 import type { WriteTx } from '../../storage/types.ts';
 import type { StateReference } from '../snapshot.ts';
 import type { Membership, StoredEvent, Unread } from '../store/index.ts';
-import type { Extremity, MemberEntry, RoomFigures, StateEntry } from './hot-room.ts';
+import type { Extremity, RoomFigures, StateEntry } from './hot-room.ts';
+import type { MemberEntry } from './room-members.ts';
 import type { UserNotification } from './unread.ts';
 
 /** The transaction of a client: what makes a resend known. */
