@@ -5,7 +5,7 @@ import type { JsonObject } from '../protocol/json/index.ts';
 import { ROOM_VERSIONS } from '../protocol/room-versions/index.ts';
 import { v3 } from './paths.ts';
 
-type CapabilitiesConfig = Pick<Config, 'rooms' | 'delayed_events' | 'email' | 'login'>;
+type CapabilitiesConfig = Pick<Config, 'rooms' | 'media' | 'delayed_events' | 'email' | 'login'>;
 
 /** MSC4140. */
 function delayedEvents({ delayed_events: { delay_max, per_user_max } }: CapabilitiesConfig): JsonObject {
@@ -26,6 +26,8 @@ const CAPABILITIES: Readonly<Record<string, (config: CapabilitiesConfig) => Json
   'm.delayed_events': delayedEvents,
   'org.matrix.msc4140.delayed_events': delayedEvents,
   'm.3pid_changes': ({ email }) => ({ enabled: email.smtp !== undefined && email.changes_by_users }),
+  // MSC4452
+  'io.element.msc4452.preview_url': ({ media }) => ({ enabled: media.previews.enabled }),
   'm.get_login_token': () => ({ enabled: true }),
 };
 

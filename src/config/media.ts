@@ -7,6 +7,8 @@ const serverName = z
   .string()
   .refine((name) => parseServerName(name) !== undefined, 'expected a server name such as matrix.org');
 
+const typePattern = z.string().regex(/^[\w.+-]+\/(\*|[\w.+-]+)$/, 'expected a type such as video/mp4 or video/*');
+
 const hostPattern = z.string().regex(/^(\*\.)?[\w.-]+$/, 'expected a host such as example.com or *.example.com');
 
 /** `media`: files, thumbnails and link previews. */
@@ -44,12 +46,31 @@ export const mediaSection = z
       .optional()
       .meta({ description: 'How much each user may keep here. Without it there is no limit.', examples: ['5G'] }),
     blocked_types: z
-      .array(z.string().regex(/^[\w.+-]+\/(\*|[\w.+-]+)$/, 'expected a type such as video/mp4 or video/*'))
+      .array(typePattern)
       .prefault([])
       .meta({
         description: 'Content types that nobody may upload. Encrypted files have none.',
         examples: [['application/x-msdownload', 'video/*']],
       }),
+    allowed_types: z
+      .array(typePattern)
+      .optional()
+      .meta({
+        description: 'If set, only these content types may be uploaded. Encrypted files are application/octet-stream.',
+        examples: [['image/*', 'application/octet-stream']],
+      }),
+    type_size_max: z
+      .record(typePattern, sizeBytes())
+      .prefault({})
+      .meta({
+        description:
+          'The largest file of a type, where it is less than upload_size_max. The smallest that fits counts.',
+        examples: [{ 'video/*': '50M' }],
+      }),
+    strip_metadata: z.boolean().prefault(false).meta({
+      description:
+        'Whether place, device and all else but orientation and colours are taken out of uploaded pictures (JPEG, PNG, WebP, HEIC, AVIF). Encrypted files stay as they are.',
+    }),
     pending_uploads_max: z
       .int()
       .min(1)

@@ -21,6 +21,7 @@ import { cleanFileName } from './file-name.ts';
 import { Intake } from './intake.ts';
 import { type FindOptions, Library } from './library.ts';
 import type { MediaItem } from './media-item.ts';
+import { PictureStripper } from './metadata/picture-stripper.ts';
 import type { Preview, Previews, PreviewsDeps } from './previews/previews.ts';
 import { RemoteCache } from './remote/remote-cache.ts';
 import { FederationSource } from './remote/remote-source.ts';
@@ -142,8 +143,6 @@ export class Media implements AsyncDisposable {
     this.#database = database;
     this.#verifyProgressFile = path.join(config.folder, 'verify-progress');
     this.#blobs = blobs;
-    this.intake = new Intake(blobs.staging);
-    if (config.scan !== undefined) this.intake.addCheck(new ScanCheck(config.scan, onError));
     this.#deletions = new Deletions({ database, jobs, clock, blobs, sign: options.sign });
     const { tidy } = config;
     this.#references = new References({
@@ -174,6 +173,9 @@ export class Media implements AsyncDisposable {
     const { pixels_max: pixelsMax, timeout: timeoutMs, processes_max } = config.thumbnails;
     const processesMax = processes_max ?? Math.max(1, availableParallelism() - 1);
     this.#processes = new PictureProcesses({ processesMax, timeoutMs });
+    const stripper = config.strip_metadata ? new PictureStripper(blobs.staging, this.#processes) : undefined;
+    this.intake = new Intake(blobs.staging, stripper);
+    if (config.scan !== undefined) this.intake.addCheck(new ScanCheck(config.scan, onError));
     this.#thumbnails = new Thumbnails({ database, blobs, processes: this.#processes, pixelsMax });
     this.#previewsDeps = {
       database,

@@ -40,13 +40,20 @@ export class FileVetoError extends MatrixError {
   }
 }
 
+/** Takes out of a file what doesn't belong into others' hands; gives the file in its place where it had such a thing. */
+export interface Stripper {
+  strip(staged: StagedFile, facts: FileFacts): Promise<StagedFile | undefined>;
+}
+
 /** Receives files, and asks the checks, in the order in which they were added. */
 export class Intake {
   readonly #staging: Staging;
   readonly #checks: FileCheck[] = [];
+  readonly #stripper: Stripper | undefined;
 
-  constructor(staging: Staging) {
+  constructor(staging: Staging, stripper: Stripper | undefined) {
     this.#staging = staging;
+    this.#stripper = stripper;
   }
 
   /** Adds a check: the scanner of the configuration, or a module's. */
@@ -56,8 +63,9 @@ export class Intake {
 
   /** Takes a stream in, up to where it can be kept. Throws `FileVetoError`, leaving nothing behind, where a check refuses it. */
   async receive(stream: Readable, facts: FileFacts, chunks: Chunks = 'shared'): Promise<StagedFile> {
-    const staged = await this.#staging.receive(stream, chunks);
+    let staged = await this.#staging.receive(stream, chunks);
     try {
+      if (facts.uploader !== undefined) staged = (await this.#stripper?.strip(staged, facts)) ?? staged;
       await this.#assertAllowed({ ...facts, path: staged.path, sha256: staged.sha256, sizeBytes: staged.sizeBytes });
       return staged;
     } catch (error) {

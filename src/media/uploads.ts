@@ -8,10 +8,10 @@ import type { Database, WriteTx } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import type { Blobs } from './blobs/blobs.ts';
 import type { StagedFile } from './blobs/staging.ts';
-import { cleanContentType, matchesType, OCTET_STREAM } from './content-types.ts';
+import { cleanContentType, OCTET_STREAM } from './content-types.ts';
 import { cleanFileName } from './file-name.ts';
 import type { Intake } from './intake.ts';
-import type { MediaRules } from './rules.ts';
+import { assertSize, assertType, type MediaRules } from './rules.ts';
 import {
   addUsage,
   completeMedia,
@@ -111,9 +111,16 @@ export class Uploads {
     });
   }
 
-  #receive(uploader: UserId, upload: Upload, described: Described): Promise<StagedFile> {
-    const { intake, serverName } = this.#deps;
-    return intake.receive(upload.stream(), { origin: serverName, uploader, ...described }, 'ours');
+  async #receive(uploader: UserId, upload: Upload, described: Described): Promise<StagedFile> {
+    const { intake, serverName, rules } = this.#deps;
+    const staged = await intake.receive(upload.stream(), { origin: serverName, uploader, ...described }, 'ours');
+    try {
+      assertSize(rules, described.contentType ?? OCTET_STREAM, staged.sizeBytes);
+      return staged;
+    } catch (error) {
+      await staged[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   #assertAwaited(row: MediaRow | undefined, userId: UserId): asserts row is MediaRow {
@@ -128,9 +135,8 @@ export class Uploads {
   async #check(userId: UserId, upload: Upload): Promise<Described> {
     const { rules, database } = this.#deps;
     const contentType = cleanContentType(upload.contentType);
-    if (matchesType(contentType ?? OCTET_STREAM, rules.blockedTypes)) {
-      throw forbidden('This server takes no files of this type');
-    }
+    assertType(rules, contentType ?? OCTET_STREAM);
+    assertSize(rules, contentType ?? OCTET_STREAM, upload.contentLength ?? 0);
     if (rules.quotaBytes !== undefined && upload.contentLength !== undefined) {
       const used = await database.read((tx) => usageOf(tx, userId));
       if (used + upload.contentLength > rules.quotaBytes) throw overQuota();

@@ -11,7 +11,8 @@ export type PictureTask =
       readonly method: 'crop' | 'scale';
       readonly isAnimated: boolean;
       readonly pixelsMax: number;
-    };
+    }
+  | { readonly do: 'strip'; readonly input: string; readonly output: string };
 
 /** What a picture is. */
 export interface Probed {
@@ -22,4 +23,8 @@ export interface Probed {
   readonly frameCount: number;
 }
 
-export type PictureAnswer = { readonly probed: Probed } | { readonly contentType: string } | { readonly error: string };
+export type PictureAnswer =
+  | { readonly isStripped: boolean }
+  | { readonly probed: Probed }
+  | { readonly contentType: string }
+  | { readonly error: string };

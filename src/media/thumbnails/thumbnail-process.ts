@@ -2,7 +2,9 @@
  * A process of its own in which pictures are read and shrunk: what crashes or hangs on a malicious picture, or needs much
  * memory for a large one, is this process and not the server. Started by `PictureProcesses`; one task at a time.
  */
+import { readFile, writeFile } from 'node:fs/promises';
 import { constants, setPriority } from 'node:os';
+import { stripMetadata } from '../metadata/strip.ts';
 import type { PictureAnswer, PictureTask, Probed } from './messages.ts';
 
 // Before the first other thread starts, which inherits it: the server comes first.
@@ -35,7 +37,18 @@ process.on('message', (task: PictureTask) => {
 process.on('disconnect', () => process.exit(0));
 
 async function perform(task: PictureTask): Promise<PictureAnswer> {
-  return task.do === 'probe' ? { probed: await probe(task.input) } : { contentType: await make(task) };
+  if (task.do === 'probe') return { probed: await probe(task.input) };
+  if (task.do === 'strip') return { isStripped: await strip(task) };
+  return { contentType: await make(task) };
+}
+
+/** Writes the picture without its metadata, where it had any. */
+async function strip({ input, output }: Extract<PictureTask, { do: 'strip' }>): Promise<boolean> {
+  const original = await readFile(input);
+  const stripped = stripMetadata(original);
+  if (stripped === undefined || stripped.equals(original)) return false;
+  await writeFile(output, stripped, { mode: 0o600 });
+  return true;
 }
 
 async function probe(input: string): Promise<Probed> {
