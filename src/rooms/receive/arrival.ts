@@ -28,9 +28,11 @@ export const NO_PLACEMENT: Placement = {
 
 /** What was looked up for the events of one room at once. */
 export interface Known {
-  readonly events: ReadonlyMap<EventId, StoredEvent>;
+  readonly events: Map<EventId, StoredEvent>;
   /** Events that are redacted by what we have already. */
   readonly redactions: ReadonlyMap<EventId, readonly number[]>;
+  /** Those that are missing before events that we have. */
+  readonly named: Set<EventId>;
   /** Those that got their place since. */
   readonly placed: Set<EventId>;
 }

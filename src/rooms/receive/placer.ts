@@ -3,12 +3,13 @@ import type { Event } from '../../protocol/event/index.ts';
 import type { EventId, ServerName } from '../../protocol/ids/index.ts';
 import { stateKeyOf } from '../../protocol/state/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
-import { insertRelay, isNamed, redactionsOf } from '../store/graph-rows.ts';
+import { insertRelay, isNamed, namedAmong, redactionsOf } from '../store/graph-rows.ts';
 import type { StoredEvent } from '../store/index.ts';
 import { type HotRoom, RoomIsHeld } from '../write/hot-room.ts';
 import type { Placement, StateAt } from '../write/pending.ts';
 import { type Arrival, type Known, NO_PLACEMENT } from './arrival.ts';
 import { followedBy, followsAll, isAuthorisedByCurrent, mayRedact } from './arrival-checks.ts';
+import { moveBranch, noteBranch, placeOnBranch } from './branches.ts';
 import type { ReceiveDeps, RoomFacts } from './deps.ts';
 import { DroppedEventError } from './dropped-event-error.ts';
 import { type Fetched, NeedsFetch } from './fetched.ts';
@@ -40,8 +41,10 @@ export class Placer {
     this.#missing = new MissingEvents(deps);
   }
 
-  /** What is known of events that are to be taken. */
+  /** What is known of events of one room that are to be taken. */
   async lookUp(events: readonly Event[]): Promise<Known> {
+    const [first] = events;
+    const room = first === undefined ? undefined : await this.#deps.hotRooms.find(first.roomId);
     const ids = events.map((event) => event.eventId);
     const wanted = [...ids, ...events.flatMap((event) => event.redacts ?? [])];
     return this.#deps.database.read(async (tx) => {
@@ -50,7 +53,8 @@ export class Placer {
       for (const row of await redactionsOf(tx, ids)) {
         redactions.set(row.redacts, [...(redactions.get(row.redacts) ?? []), row.event_nid]);
       }
-      return { events: new Map(stored.map((one) => [one.event.eventId, one])), redactions, placed: new Set() };
+      const named = new Set(room === undefined ? [] : await namedAmong(tx, room.roomNid, ids));
+      return { events: new Map(stored.map((one) => [one.event.eventId, one])), redactions, placed: new Set(), named };
     });
   }
 
@@ -70,6 +74,8 @@ export class Placer {
     if (!room.isResident(this.#deps.serverName)) {
       return { written: this.#outOfBand.receive(room, event, arrival.origin) };
     }
+    if (event.redacts !== undefined && known.placed.has(event.redacts))
+      await this.#lookAgain(room, event.redacts, known);
     const taken =
       (await this.#takeFast(event, arrival, known)) ?? (await this.#takeSlow(event, arrival, known, fetched));
     known.placed.add(event.eventId);
@@ -78,12 +84,25 @@ export class Placer {
     return { written: taken.written.then(() => redactLate(this.#deps, event.eventId, waiting)) };
   }
 
-  /** An event that follows the room as it is now, in the room's own turn: nothing has to be read. */
+  /** An event that came just before the one that redacts it. */
+  async #lookAgain(room: HotRoom, eventId: EventId, known: Known): Promise<void> {
+    await room.latestWrite?.catch(() => undefined);
+    const [stored] = await this.#deps.database.read((tx) => this.#deps.reader.byIds(tx, [eventId]));
+    if (stored !== undefined) known.events.set(eventId, stored);
+  }
+
+  /** An event that follows the room as it is now, or a branch of it, in the room's own turn: nothing has to be read. */
   #takeFast(event: Event, arrival: Arrival, known: Known): Promise<Taken | undefined> {
     const { writer } = this.#deps;
     return writer.read(event.roomId, (room) => {
       if (room.held !== undefined) throw new RoomIsHeld(room.held);
-      if (!followsAll(room, event) || !isAuthorisedByCurrent(room, event)) return undefined;
+      if (!followsAll(room, event) || !isAuthorisedByCurrent(room, event)) {
+        const place = known.named.has(event.eventId) ? undefined : placeOnBranch(room, event);
+        if (place === undefined) return undefined;
+        const taken = this.#put(room, event, arrival, known, place);
+        moveBranch(room, event);
+        return taken;
+      }
       const refused = checkAuth(event, room.auth).allowed ? undefined : ('rejected' as const);
       return this.#put(room, event, arrival, known, { ...NO_PLACEMENT, refused });
     });
@@ -94,6 +113,7 @@ export class Placer {
     const isApplied = target !== undefined && target.roomNid === room.roomNid && mayRedact(room, event, target);
     const redactsLater = event.redacts !== undefined && target === undefined ? event.redacts : undefined;
     const { relay, origin } = arrival;
+    for (const id of placement.missing) known.named.add(id);
     const written = this.#deps.writer.put(room, event, {
       placement: { ...placement, redactsLater },
       redacts: isApplied ? target : undefined,
@@ -115,6 +135,9 @@ export class Placer {
       if (isWaiting) await this.#sticky.noteSoftFailed(room.roomNid);
       // What is gone from the state can't be taken out of a room in memory; it is read anew.
       if ((placement.turned?.removed.length ?? 0) > 0) hotRooms.drop(room);
+      else if (placement.stateBefore !== undefined && !placement.isInner && placement.refused === undefined) {
+        await database.read((tx) => noteBranch(tx, this.#deps, room, event));
+      }
       return { written };
     });
   }

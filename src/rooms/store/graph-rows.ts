@@ -81,6 +81,15 @@ export async function isNamed(tx: ReadTx, roomNid: number, eventId: EventId): Pr
   return (await tx.find(namedBy, { roomNid, eventId })) !== undefined;
 }
 
+/** Those of the events that are missing before others. */
+export async function namedAmong(
+  tx: ReadTx,
+  roomNid: number,
+  eventIds: readonly EventId[],
+): Promise<readonly EventId[]> {
+  return (await tx.run(missingAmong, { roomNid, eventIds })).map((row) => row.missing_event_id);
+}
+
 /** An event that was missing is there. */
 export async function fillGap(tx: WriteTx, roomNid: number, eventId: EventId): Promise<void> {
   await tx.change(deleteGap, { roomNid, eventId });
@@ -137,6 +146,14 @@ export async function redactionsOf(tx: ReadTx, eventIds: readonly EventId[]) {
 
 const deleteGap = compiledOnce<{ roomNid: number; eventId: EventId }>()((db, p) =>
   db.deleteFrom('event_gaps').where('room_nid', '=', p('roomNid')).where('missing_event_id', '=', p('eventId')),
+);
+
+const missingAmong = compiledOnce<{ roomNid: number; eventIds: readonly EventId[] }>()((db, p) =>
+  db
+    .selectFrom('event_gaps')
+    .select('missing_event_id')
+    .where('room_nid', '=', p('roomNid'))
+    .where('missing_event_id', 'in', p.texts('eventIds')),
 );
 
 const namedBy = compiledOnce<{ roomNid: number; eventId: EventId }>()((db, p) =>

@@ -14,7 +14,7 @@ import type { RoomSnapshot, StateView } from '../snapshot.ts';
 import type { Membership, RoomDigest } from '../store/index.ts';
 import { EMPTY_DIGEST } from './digest.ts';
 import { Overlay } from './overlay.ts';
-import type { Batch } from './pending.ts';
+import type { Batch, StateAt } from './pending.ts';
 import { RoomMembers } from './room-members.ts';
 
 /** A state event of a hot room. `nid` is 0 until it is written, `event` undefined until somebody needs it. */
@@ -34,6 +34,13 @@ export interface Extremity {
   nid: number;
   /** Reference hash; room versions 1 and 2 only. */
   readonly hash: string | undefined;
+}
+
+/** The end of a branch: the state before and after it, and what the authorization rules were given of that so far. */
+export interface Branch {
+  readonly before: StateAt;
+  /** By state key; undefined: there is none. */
+  readonly auth: ReadonlyMap<string, Event | undefined>;
 }
 
 /** What a room's state must be loaded for: thrown by reads of a hot room, caught by the writer, which loads and tries again. */
@@ -78,6 +85,8 @@ export class HotRoom {
   readonly members = new RoomMembers();
   /** With the events that aren't committed yet. */
   extremities: readonly Extremity[] = [];
+  /** Messages of other servers that are extremities, where that isn't simply the current state's end. */
+  readonly branches = new Map<EventId, Branch>();
   figures: RoomFigures = NO_FIGURES;
   /** As of the last commit. */
   committed: { figures: RoomFigures; stateRoot: number; lastPosition: number; extremities: readonly Extremity[] };
