@@ -120,6 +120,18 @@ forEachDatabase((_, open) => {
     assert.deepEqual(await now(), { main: counts(0), threads: {} });
   });
 
+  it('begins anew with the stay of a user who comes back, also where it was counted before', async () => {
+    const { rooms, room, unread } = await setUp(open);
+    await room.send('alice', 'one', { unread: 1 });
+    assert.deepEqual(await countWith(rooms, unread, room), { main: counts(1), threads: {} });
+    await room.store(room.builder.leave('bob'));
+    await room.send('alice', 'behind his back', { unread: 1 });
+    await room.store(room.builder.join('bob'));
+    assert.deepEqual(await countWith(rooms, unread, room), { main: counts(0), threads: {} });
+    await room.send('alice', 'two', { unread: 1 });
+    assert.deepEqual(await countWith(rooms, unread, room), { main: counts(1), threads: {} });
+  });
+
   it('equals a plain model after any sequence of messages, mentions, threads, redactions, receipts and ignoring', async () => {
     const step = fc.oneof(
       fc.record({

@@ -6,7 +6,7 @@ import { membershipOf } from '../read/history-visibility.ts';
 import type { StateReader } from '../read/state-reader.ts';
 import { findMembership } from '../store/index.ts';
 import { listOwnReceipts, type ReceiptRow } from './receipt-rows.ts';
-import { RoomTails } from './room-tails.ts';
+import { RoomTails, type TailEvent } from './room-tails.ts';
 import { countUnread, NOTHING_UNREAD, type OwnVerdict, type ReadUpTo, type UnreadRoom } from './unread-fold.ts';
 import { listCounted, listOwnVerdicts } from './unread-rows.ts';
 
@@ -86,7 +86,9 @@ export class UnreadCounts {
     if (entry === undefined || !isSameSet(entry.ignored, ignored)) return undefined;
     if (entry.upTo >= upTo) return entry;
     const news = await this.#tails.events(tx, roomNid, entry.upTo, upTo);
-    if (news === undefined || news.some((event) => event.isRedaction)) return undefined;
+    // A member event of the user's own may begin another stay: what came before it is no longer unread.
+    const isOutdated = (event: TailEvent) => event.isRedaction || (event.sender === userId && !event.showsPresence);
+    if (news === undefined || news.some(isOutdated)) return undefined;
     const { readUpTo } = entry;
     const unread = countUnread(entry.unread, news, {
       userId,
