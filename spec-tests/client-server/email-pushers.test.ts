@@ -54,17 +54,8 @@ class Mailing implements AsyncDisposable {
     return user;
   }
 
-  async confirm(user: TestUser, email: string, name: string): Promise<void> {
-    const request = { email, client_secret: 'secret', send_attempt: 1 };
-    const { body } = await this.hs.request('POST', `${V3}/account/3pid/email/requestToken`, { body: request });
-    await this.hs.request('POST', this.mail.linkTo(email));
-    const auth = {
-      type: 'm.login.password',
-      identifier: { type: 'm.id.user', user: name },
-      password: `password-${name}`,
-    };
-    const wish = { sid: body.sid, client_secret: 'secret', auth };
-    assert.equal((await user.request('POST', `${V3}/account/3pid/add`, wish)).status, 200);
+  confirm(user: TestUser, email: string, name: string): Promise<void> {
+    return confirm(this.hs, this.mail, user, email, name);
   }
 
   /** The mails about missed messages to somebody. */
@@ -84,6 +75,20 @@ class Mailing implements AsyncDisposable {
     await this.#hs?.[Symbol.asyncDispose]();
     await this.mail[Symbol.asyncDispose]();
   }
+}
+
+/** Has an address of a user confirmed. */
+async function confirm(hs: TestServer, mail: MailBox, user: TestUser, email: string, name: string): Promise<void> {
+  const request = { email, client_secret: 'secret', send_attempt: 1 };
+  const { body } = await hs.request('POST', `${V3}/account/3pid/email/requestToken`, { body: request });
+  await hs.request('POST', mail.linkTo(email));
+  const auth = {
+    type: 'm.login.password',
+    identifier: { type: 'm.id.user', user: name },
+    password: `password-${name}`,
+  };
+  const wish = { sid: body.sid, client_secret: 'secret', auth };
+  assert.equal((await user.request('POST', `${V3}/account/3pid/add`, wish)).status, 200);
 }
 
 function setPusher(user: TestUser, pushkey: string, more: object = {}) {
@@ -385,6 +390,22 @@ describe('mails about missed messages with other settings', () => {
     assert.ok(message);
     assert.ok(!/hidden|secret|alice/i.test(message.text + message.headers), message.text);
     assert.equal(subjectOf(message), '[Example] 2 new messages');
+  });
+
+  it('come although the server was killed while they were due', async () => {
+    await using mail = new MailBox();
+    const smtp = { host: '127.0.0.1', port: await mail.port(), tls: 'none' as const };
+    await using hs = await TestServer.start({ config: { email: { smtp, notifications: { delay: '2s' } } } });
+    const alice = await hs.register('alice');
+    const bob = await hs.register('bob');
+    await confirm(hs, mail, bob, 'bob@mail.example', 'bob');
+    assert.equal((await setPusher(bob, 'bob@mail.example')).status, 200);
+    const roomId = await createRoom(alice, { name: 'Killed' });
+    await join(bob, roomId);
+    await say(alice, roomId, 'still there');
+    await hs.kill();
+    await hs.restart();
+    await eventually(async () => assert.match(mail.messages.at(-1)?.text ?? '', /alice: still there/), 500);
   });
 
   it('are refused where they are switched off, or no mail can be sent', async () => {

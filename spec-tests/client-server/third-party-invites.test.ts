@@ -104,7 +104,17 @@ describe('invites by e-mail', () => {
 
   it('are redeemed with the key of the link, as /sign-ed25519 does', async () => {
     const roomId = await room({ invite_3pid: [wish('link@mail.example')] });
-    assert.equal((await join(bob, roomId, signedFor(bob, 'link@mail.example', ids.ephemeralKey))).status, 200);
+    const answer = await fetch(`${ids.url}/_matrix/identity/v2/sign-ed25519`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}` },
+      body: JSON.stringify({
+        mxid: bob.userId,
+        token: tokenFor('link@mail.example'),
+        private_key: ids.ephemeralSeed.toString('base64'),
+      }),
+    });
+    const signed = (await answer.json()) as object;
+    assert.equal((await join(bob, roomId, signed)).status, 200);
   });
 
   it('are not redeemed by a false signature, a stranger, or another sender', async () => {

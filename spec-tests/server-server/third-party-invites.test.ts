@@ -97,19 +97,22 @@ describe('an invite by e-mail to a user of another server', () => {
     const roomId = await room('exchange@mail.example');
     const token = tokenFor('exchange@mail.example');
     const signed = ids.sign(bob.userId, token);
-    const exchange = async (change: object, content: object = {}) => {
-      const body = {
-        type: 'm.room.member',
-        room_id: roomId,
-        sender: alice.userId,
-        state_key: bob.userId,
-        content: { membership: 'invite', third_party_invite: { display_name: 'x', signed }, ...content },
-        ...change,
-      };
-      return (await asServerTwo(roomId, JSON.parse(JSON.stringify(body)))).status;
-    };
+    const bodyOf = (change: object, content: object = {}) => ({
+      type: 'm.room.member',
+      room_id: roomId,
+      sender: alice.userId,
+      state_key: bob.userId,
+      content: { membership: 'invite', third_party_invite: { display_name: 'x', signed }, ...content },
+      ...change,
+    });
+    const exchange = async (...change: Parameters<typeof bodyOf>) =>
+      (await asServerTwo(roomId, JSON.parse(JSON.stringify(bodyOf(...change))))).status;
     assert.equal(await exchange({ type: 'm.room.message' }), 400);
     assert.equal(await exchange({ room_id: '!other:x' }), 400);
+    assert.equal(
+      (await asServerTwo('!other:x', JSON.parse(JSON.stringify(bodyOf({ room_id: '!other:x' }))))).status,
+      404,
+    );
     assert.equal(await exchange({ state_key: carol.userId }), 400);
     assert.equal(await exchange({ sender: bob.userId }), 403);
     assert.equal(await exchange({ sender: 'alice' }), 400);
@@ -125,6 +128,10 @@ describe('an invite by e-mail to a user of another server', () => {
     assert.equal(await exchange({}), 403);
     ids.keysAreValid = true;
     assert.equal(await memberOf(alice, roomId, bob.userId), undefined);
+    const acl = `${V3}/rooms/${encodeURIComponent(roomId)}/state/m.room.server_acl`;
+    await alice.request('PUT', acl, { allow: ['*'], deny: ['localhost'] });
+    assert.equal(await exchange({}), 403, 'the room excludes the server');
+    await alice.request('PUT', acl, { allow: ['*'] });
     assert.equal(await exchange({}), 200);
     assert.equal(await exchange({}), 200, 'again, with nothing left to do');
     await alice.request('POST', `${V3}/rooms/${encodeURIComponent(roomId)}/kick`, { user_id: bob.userId });

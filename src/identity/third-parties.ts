@@ -134,7 +134,7 @@ export class ThirdParties {
     if (invite.state_key !== signed.mxid) throw invalidParam('signed is for another user');
     if (serverNameOf(signed.mxid) !== origin) throw forbidden('The invited user is not of your server');
     if (serverNameOf(sender) !== accounts.serverName) throw forbidden('The inviting user is not of this server');
-    if (!(await rooms.isResident(roomId))) throw forbidden('This server is not in the room');
+    await rooms.federated?.serveMemberships.assertServed(roomId, origin);
     const keysAreValid = servers.isAnyKeyValid.bind(servers);
     await rooms.thirdPartyInvites.redeem({ roomId, sender, signed }, keysAreValid);
   }

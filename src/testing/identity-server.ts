@@ -30,7 +30,9 @@ const V2 = '/_matrix/identity/v2';
 export class TestIdentityServer implements AsyncDisposable {
   readonly name: ServerName;
   readonly key: SigningKey = generateSigningKey('0', randomBytes(32));
-  readonly ephemeralKey: SigningKey = generateSigningKey('0', randomBytes(32));
+  /** The private key that stands in the link of a message. */
+  readonly ephemeralSeed = randomBytes(32);
+  readonly ephemeralKey: SigningKey = generateSigningKey('0', this.ephemeralSeed);
   readonly seen: SeenRequest[] = [];
   /** The addresses of homeservers, by name. */
   readonly homeservers = new Map<string, string>();
