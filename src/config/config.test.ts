@@ -104,7 +104,7 @@ function withoutOptionalSections(lines: readonly string[]): readonly string[] {
   return lines.filter((line) => {
     const indent = line.length - line.trimStart().length;
     if (indent > skippedIndent) return false;
-    const isOptional = /^ *(recaptcha|support|smtp|s3):/.test(line);
+    const isOptional = /^ *(recaptcha|support|smtp|s3|scan):/.test(line);
     skippedIndent = isOptional ? indent : Number.POSITIVE_INFINITY;
     return !isOptional;
   });

@@ -257,7 +257,7 @@ export class SsoLogins {
   #logFailure({ config: { id } }: Provider, error: unknown): void {
     const name = error instanceof Error ? error.name : typeof error;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const said = error instanceof Error && 'error' in error ? error.error : undefined;
+    const said = error instanceof Error && 'error' in error ? String(error.error).slice(0, 100) : undefined;
     const message = error instanceof ProviderUnreachableError ? error.message : undefined;
     this.#deps.log.warn({ provider: id, name, code, said, message }, 'a log-in at a provider failed');
   }
