@@ -97,6 +97,15 @@ export const mediaSection = z
         timeout: durationMs({ minMs: 100 })
           .prefault('20s')
           .meta({ description: 'A picture that takes longer gets no thumbnails.' }),
+        ffmpeg: z
+          .string()
+          .min(1)
+          .prefault('ffmpeg')
+          .meta({
+            description:
+              'The program that makes pictures of films and finds the covers of music: a name to look for, or a path. Where there is none, or with none, these have no thumbnails.',
+            examples: ['/usr/bin/ffmpeg', 'none'],
+          }),
         processes_max: z
           .int()
           .min(1)

@@ -23,12 +23,13 @@ import { type FindOptions, Library } from './library.ts';
 import type { MediaItem } from './media-item.ts';
 import { PictureStripper } from './metadata/picture-stripper.ts';
 import type { Preview, Previews, PreviewsDeps } from './previews/previews.ts';
-import { RemoteCache } from './remote/remote-cache.ts';
-import { FederationSource } from './remote/remote-source.ts';
+import { makeRemoteCache } from './remote/make-remote-cache.ts';
+import type { RemoteCache } from './remote/remote-cache.ts';
 import { type MediaRules, rulesOf } from './rules.ts';
 import { ScanCheck } from './scan/scan-check.ts';
 import { serve } from './serve.ts';
 import { serveMultipart } from './serve-multipart.ts';
+import { Covers } from './thumbnails/covers.ts';
 import { PictureProcesses } from './thumbnails/picture-processes.ts';
 import type { ThumbnailWish } from './thumbnails/plan.ts';
 import { Thumbnails } from './thumbnails/thumbnails.ts';
@@ -176,7 +177,10 @@ export class Media implements AsyncDisposable {
     const stripper = config.strip_metadata ? new PictureStripper(blobs.staging, this.#processes) : undefined;
     this.intake = new Intake(blobs.staging, stripper);
     if (config.scan !== undefined) this.intake.addCheck(new ScanCheck(config.scan, onError));
-    this.#thumbnails = new Thumbnails({ database, blobs, processes: this.#processes, pixelsMax });
+    const processes = this.#processes;
+    const ffmpeg = config.thumbnails.ffmpeg === 'none' ? undefined : config.thumbnails.ffmpeg;
+    const covers = new Covers({ database, blobs, processes, pixelsMax, timeoutMs, ffmpeg, processesMax });
+    this.#thumbnails = new Thumbnails({ database, blobs, processes, covers, pixelsMax });
     this.#previewsDeps = {
       database,
       blobs,
@@ -188,8 +192,9 @@ export class Media implements AsyncDisposable {
     const onUpload = async (tx: WriteTx, mediaId: string): Promise<void> => {
       if (config.thumbnails.when === 'at_upload') await jobs.enqueue(tx, THUMBNAIL_JOB, { mediaId });
     };
-    this.#remote = federation && this.#remoteCache(options, federation, retention);
     const { intake } = this;
+    const makeRoom = (bytes: number) => retention.makeRoom(bytes);
+    this.#remote = makeRemoteCache(config, federation, { database, blobs, intake, clock, makeRoom });
     this.uploads = new Uploads({ database, blobs, intake, hub, clock, serverName, rules: this.rules, onUpload });
     this.library = new Library({ database, hub, clock, serverName, remote: this.#remote, onError });
     const { library } = this;
@@ -261,23 +266,6 @@ export class Media implements AsyncDisposable {
     const item = await this.library.get(origin, mediaId, { ...options, allowRemote: mayFetch });
     if (access === 'open' && !item.isOpen) throw notFound('No such file');
     return item;
-  }
-
-  #remoteCache({ database, clock, config }: MediaOptions, federation: Federation, retention: Retention): RemoteCache {
-    const { size_max: sizeMax, timeout: timeoutMs, per_server_max: perServerMax, denied_servers } = config.remote;
-    return new RemoteCache({
-      database,
-      blobs: this.#blobs,
-      intake: this.intake,
-      clock,
-      source: new FederationSource(federation),
-      deniedServers: denied_servers.map((name) => name.toLowerCase()),
-      fileBytesMax: Math.min(sizeMax, config.tidy.remote_cache_max),
-      timeoutMs,
-      perServerMax,
-      isOpen: this.rules.isOpen,
-      makeRoom: (bytes) => retention.makeRoom(bytes),
-    });
   }
 
   async #makeThumbnails(mediaId: string): Promise<void> {

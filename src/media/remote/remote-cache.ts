@@ -13,9 +13,9 @@ import { cleanFileName } from '../file-name.ts';
 import { FileVetoError, type Intake } from '../intake.ts';
 import { type FindOptions, type RemoteMedia, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../library.ts';
 import { type MediaItem, toItem } from '../media-item.ts';
+import { Slots } from '../slots.ts';
 import { findMedia, insertMedia, type MediaRow } from '../store/media-rows.ts';
 import type { RemoteFile, RemoteSource } from './remote-source.ts';
-import { Slots } from './slots.ts';
 import { RemoteFailureError, watched } from './watched-stream.ts';
 
 export interface RemoteCacheDeps {

@@ -50,7 +50,7 @@ export interface MediaUsageTable {
 /** What is known of a file as a picture; also that it is none, so that nobody looks again. */
 export interface MediaPicturesTable {
   sha256: string;
-  /** `jpeg`, `png`, `gif`, `webp`, `heif`, `tiff`; null: not a picture that we can read. */
+  /** `jpeg`, `png`, `gif`, `webp`, `heif`; `cover`: a film or music with a picture; `none`: one without; null: not a picture that we can read. */
   format: string | null;
   /** In pixels, as shown (turned as its orientation says). */
   width: number;

@@ -15,6 +15,7 @@ import {
   putThumbnail,
   type ThumbnailRow,
 } from '../store/thumbnail-rows.ts';
+import { COVER, type Covers } from './covers.ts';
 import type { PictureTask } from './messages.ts';
 import type { PictureProcesses } from './picture-processes.ts';
 import { planThumbnail, type Size, type ThumbnailWish } from './plan.ts';
@@ -23,6 +24,7 @@ export interface ThumbnailsDeps {
   readonly database: Database;
   readonly blobs: Blobs;
   readonly processes: PictureProcesses;
+  readonly covers: Covers;
   readonly pixelsMax: number;
 }
 
@@ -60,8 +62,8 @@ export class Thumbnails {
    * `M_TOO_LARGE` for pictures with too many pixels.
    */
   async get(item: MediaItem, wish: ThumbnailWish): Promise<Servable> {
-    const picture = await this.pictureOf(item.sha256);
-    if (picture?.format == null) throw unsupported();
+    const picture = await this.#pictureOrCover(item);
+    if (picture === undefined || picture.width === 0) throw unsupported();
     if (picture.width * picture.height > this.#deps.pixelsMax) throw tooLarge('The picture has too many pixels');
     const isAnimated = wish.isAnimated && this.#canAnimate(picture);
     const planned = planThumbnail(picture, wish);
@@ -72,7 +74,7 @@ export class Thumbnails {
     if (known !== undefined) return servable(known);
     return this.#locks.run(item.sha256, async () => {
       const meanwhile = await this.#find(key);
-      return meanwhile === undefined ? this.#make(item, key) : servable(meanwhile);
+      return meanwhile === undefined ? this.#make(item, picture, key) : servable(meanwhile);
     });
   }
 
@@ -113,6 +115,16 @@ export class Thumbnails {
     });
   }
 
+  async #pictureOrCover(item: MediaItem): Promise<PictureRow | undefined> {
+    const { covers } = this.#deps;
+    const picture = await this.pictureOf(item.sha256);
+    if (picture === undefined || !covers.mayHave(item, picture)) return picture;
+    return this.#locks.run(item.sha256, async () => {
+      const meanwhile = await this.#deps.database.read((tx) => findPicture(tx, item.sha256));
+      return meanwhile !== undefined && covers.mayHave(item, meanwhile) ? covers.make(item.sha256) : meanwhile;
+    });
+  }
+
   #find(key: KeyOf): Promise<ThumbnailRow | undefined> {
     return this.#deps.database.read((tx) => findThumbnail(tx, key));
   }
@@ -122,11 +134,11 @@ export class Thumbnails {
     return frame_count > 1 && frame_count * width * height <= this.#deps.pixelsMax;
   }
 
-  async #make(item: MediaItem, key: KeyOf): Promise<Servable> {
-    const { database, blobs, processes, pixelsMax } = this.#deps;
+  async #make(item: MediaItem, picture: PictureRow, key: KeyOf): Promise<Servable> {
+    const { database, blobs, processes, covers, pixelsMax } = this.#deps;
     const others = await database.read((tx) => listThumbnails(tx, item.sha256));
     if (others.length >= THUMBNAILS_PER_FILE_MAX) return item;
-    await using copy = await blobs.asFile(item.sha256);
+    await using copy = await (picture.format === COVER ? covers.fileOf(picture) : blobs.asFile(item.sha256));
     if (copy === undefined) throw notFound('The file is lost');
     const output = blobs.staging.newPath();
     const { width, height, method } = key;

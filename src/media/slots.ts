@@ -1,4 +1,4 @@
-import { limitExceeded } from '../../protocol/errors.ts';
+import { limitExceeded } from '../protocol/errors.ts';
 
 const RETRY_MS = 5_000;
 
