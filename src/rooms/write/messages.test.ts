@@ -31,6 +31,40 @@ forEachDatabase((_dialect, open, createConfig) => {
     await send(CAROL);
   });
 
+  it('keeps until when an event is sticky: from when it was sent, but not from the future, and an hour at most', async () => {
+    const { rooms, database, clock, roomId } = await chat();
+    const now = clock.now();
+    const hour = 3_600_000;
+    const stick = (body: string, stickyDurationMs: number, originServerTs: number) =>
+      rooms.send({ roomId, sender: BOB, type: TEXT, content: { body }, stickyDurationMs, originServerTs });
+    const rest = async (eventId: EventId): Promise<number | undefined> => {
+      return database.read(async (tx) => {
+        const events = await rooms.events.byIds(tx, [eventId]);
+        return [...(await rooms.reading.states.stickyUntil(tx, events)).values()][0];
+      });
+    };
+    const [plain, late, early, past, long] = [
+      await stick('now', 60_000, now),
+      await stick('from a slow clock', 60_000, now - 20_000),
+      await stick('from a fast clock', 60_000, now + 10 * hour),
+      await stick('over', 60_000, now - 60_000),
+      await stick('too long', 50 * hour, now),
+    ];
+    assert.equal(await rest(plain), now + 60_000);
+    assert.equal(await rest(late), now + 40_000);
+    assert.equal(await rest(early), now + 60_000);
+    assert.equal(await rest(past), undefined);
+    assert.equal(await rest(long), now + hour);
+    clock.set(now + 50_000);
+    assert.deepEqual([await rest(late), await rest(plain)], [undefined, now + 60_000]);
+    await rooms.deleteExpiredSticky();
+    const count = () => database.read((tx) => tx.db.selectFrom('sticky_events').select('event_nid').execute());
+    assert.equal((await count()).length, 3);
+    clock.set(now + hour);
+    await rooms.deleteExpiredSticky();
+    assert.equal((await count()).length, 0);
+  });
+
   it('puts 100 messages sent at once in one line, in few commits', async () => {
     const { rooms, roomId, send, timeline } = await chat();
     const before = (await timeline(roomId)).length;
