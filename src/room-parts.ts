@@ -118,6 +118,13 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
         const rows = await source.listRoomsOfUser(tx, userId);
         return rows.filter((row) => row.membership === 'join').map((row) => row.room_id);
       },
+      async sharesRoomSince(userId, position) {
+        for (const row of await database.read((tx) => source.listRoomsOfUser(tx, userId))) {
+          if (row.membership !== 'join' || row.position > position) continue;
+          if (await rooms.isResident(row.room_id)) return true;
+        }
+        return false;
+      },
     },
     checksSignatures: config.encryption.check_device_signatures,
     log,
@@ -167,8 +174,10 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
 const KEYS_TIMEOUT_MS = 10_000;
 
 function remoteKeys({ calls }: Federation) {
+  const whole = async (answered: Promise<JsonObject>) => ({ answer: await answered, isWhole: true });
   return {
-    query: (server: ServerName, deviceKeys: JsonObject) => calls.queryKeys(server, deviceKeys, KEYS_TIMEOUT_MS),
-    claim: (server: ServerName, oneTimeKeys: JsonObject) => calls.claimKeys(server, oneTimeKeys, KEYS_TIMEOUT_MS),
+    query: (server: ServerName, deviceKeys: JsonObject) => whole(calls.queryKeys(server, deviceKeys, KEYS_TIMEOUT_MS)),
+    claim: (server: ServerName, oneTimeKeys: JsonObject) =>
+      whole(calls.claimKeys(server, oneTimeKeys, KEYS_TIMEOUT_MS)),
   };
 }

@@ -137,7 +137,7 @@ export function devicesFromServers(deps: {
   const takeChange: Handler = async (origin, content) => {
     const userId = parseUserId(readString(content, 'user_id') ?? '');
     if (userId === undefined || serverNameOf(userId) !== origin) return;
-    await database.write('main', (tx) => devices.lists.noteChange(tx, userId));
+    await database.write('main', (tx) => devices.noteRemoteChange(tx, userId));
   };
   const takeMessages: Handler = async (origin, content) => {
     const sender = parseUserId(readString(content, 'sender') ?? '');

@@ -41,7 +41,7 @@ async function setUp(open: OpenTestDatabase, config?: DatabaseConfig) {
     hub,
     clock,
     accounts,
-    rooms: { joinedRoomIds: async () => [] },
+    rooms: { sharesRoomSince: async () => false, joinedRoomIds: async () => [] },
     checksSignatures: true,
     log: { warn: (fields) => warnings.push(fields) },
   });

@@ -12,6 +12,7 @@ import { KeyBackups } from './key-backups.ts';
 import { Keys } from './keys.ts';
 import { OneTimeKeys } from './one-time-keys.ts';
 import type { DeviceRooms, DevicesLog, ToDeviceOutbox } from './ports.ts';
+import { RemoteDeviceLists } from './remote-device-lists.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { Signatures } from './signatures.ts';
 import { deleteAllCrossSigning, deleteSignaturesBy, deleteSignaturesOn } from './store/cross-signing-keys.ts';
@@ -66,6 +67,7 @@ export class Devices {
   readonly dehydrated: DehydratedDevices;
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #remoteLists: RemoteDeviceLists | undefined;
 
   constructor(options: DevicesOptions) {
     const { database, hub, accounts, rooms, clock, checksSignatures, log, remote, outbox } = options;
@@ -78,7 +80,18 @@ export class Devices {
     const { lists, oneTimeKeys } = this;
     const identities = new Identities(database, devices);
     lists.onChanged((userId) => identities.forget(userId));
-    this.keys = new Keys({ database, devices, lists, oneTimeKeys, identities, serverName, remote, checksSignatures });
+    this.#remoteLists = remote && new RemoteDeviceLists({ database, clock, source: remote, rooms });
+    const others = this.#remoteLists;
+    this.keys = new Keys({
+      database,
+      devices,
+      lists,
+      oneTimeKeys,
+      identities,
+      serverName,
+      remote: others,
+      checksSignatures,
+    });
     this.crossSigning = new CrossSigning(database, devices, lists);
     this.signatures = new Signatures(database, lists);
     this.backups = new KeyBackups(database);
@@ -95,6 +108,13 @@ export class Devices {
   /** Deletes what has expired. To be called now and then, such as once an hour. */
   async deleteExpired(): Promise<void> {
     await this.toDevice.deleteExpired();
+    await this.#remoteLists?.deleteExpired();
+  }
+
+  /** The server of a user says that the user's devices or keys changed. */
+  async noteRemoteChange(tx: WriteTx, userId: UserId): Promise<void> {
+    await this.#remoteLists?.noteChange(tx, userId);
+    await this.lists.noteChange(tx, userId);
   }
 
   /**

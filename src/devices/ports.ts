@@ -6,6 +6,8 @@ import type { ReadTx, WriteTx } from '../storage/index.ts';
 export interface DeviceRooms {
   /** The rooms that a user is joined to. */
   joinedRoomIds(tx: ReadTx, userId: UserId): Promise<readonly RoomId[]>;
+  /** Whether a user of ours and this one have been in a room together all the time since a position of the stream 'events'. */
+  sharesRoomSince(userId: UserId, position: number): Promise<boolean>;
 }
 
 /** What is worth a line in the log. */

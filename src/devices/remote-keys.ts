@@ -5,9 +5,16 @@ import { isJsonObject, type JsonObject, readObject, readValue } from '../protoco
 /** The way to other servers; whoever composes the server hands it in. Its methods reject where nobody answers. */
 export interface RemoteKeys {
   /** user -> devices -> the answer to the federation's `/user/keys/query`. */
-  query(server: ServerName, deviceKeys: JsonObject): Promise<JsonObject>;
+  query(server: ServerName, deviceKeys: JsonObject): Promise<RemoteAnswer>;
   /** user -> device -> algorithm -> the answer to the federation's `/user/keys/claim`. */
-  claim(server: ServerName, oneTimeKeys: JsonObject): Promise<JsonObject>;
+  claim(server: ServerName, oneTimeKeys: JsonObject): Promise<RemoteAnswer>;
+}
+
+/** What is known of a server's users. */
+export interface RemoteAnswer {
+  readonly answer: JsonObject;
+  /** False: of some users nothing is known, since their server can't be reached. */
+  readonly isWhole: boolean;
 }
 
 /** What was said, user by user, and who said nothing. */
@@ -21,7 +28,7 @@ export interface RemoteAnswers {
 export async function askServers(
   wanted: ReadonlyMap<UserId, JsonObject | readonly string[]>,
   keys: readonly string[],
-  ask: (server: ServerName, ofServer: JsonObject) => Promise<JsonObject>,
+  ask: (server: ServerName, ofServer: JsonObject) => Promise<RemoteAnswer>,
 ): Promise<RemoteAnswers> {
   const byKey = new Map(keys.map((key) => [key, new Map<UserId, JsonObject>()]));
   const failed = new Set<ServerName>();
@@ -29,7 +36,8 @@ export async function askServers(
   const asked = [...byServer].map(async ([server, userIds]) => {
     try {
       const ofServer = Object.fromEntries(userIds.map((userId) => [userId, wanted.get(userId) ?? []]));
-      const answer = await ask(server, ofServer);
+      const { answer, isWhole } = await ask(server, ofServer);
+      if (!isWhole) failed.add(server);
       for (const [key, found] of byKey) {
         for (const userId of userIds) {
           const value = readValue(readObject(answer, key) ?? {}, userId);

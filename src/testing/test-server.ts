@@ -103,6 +103,13 @@ export class TestServer implements AsyncDisposable {
     return TestUser.from(this.client, await this.request('POST', target, { body }));
   }
 
+  /** Logs a user of `register` in on another device. */
+  async login(username: string): Promise<TestUser> {
+    const identifier = { type: 'm.id.user', user: username };
+    const body = { type: 'm.login.password', identifier, password: `password-${username}` };
+    return TestUser.from(this.client, await this.request('POST', '/_matrix/client/v3/login', { body }));
+  }
+
   /** `kill -9`. */
   async kill(): Promise<void> {
     if (this.#process === undefined) throw new Error('only a server in a process of its own can be killed');

@@ -7,6 +7,7 @@ export const devicesMigrations: Migrations = {
   '0301_devices_messages': { up: createMessages },
   '0302_devices_backups': { up: createBackups },
   '0303_devices_key_claims': { up: createKeyClaims },
+  '0304_devices_remote_lists': { up: createRemoteLists },
 };
 
 async function createKeys({ schema }: Kysely<unknown>): Promise<void> {
@@ -152,6 +153,19 @@ async function createKeyClaims(db: Kysely<unknown>): Promise<void> {
     select user_id, device_id, algorithm, sequence, key_id, json from one_time_keys`.execute(db);
   await db.schema.dropTable('one_time_keys').execute();
   await db.schema.alterTable('one_time_keys_unmarked').renameTo('one_time_keys').execute();
+}
+
+async function createRemoteLists({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('remote_device_lists')
+    .addColumn('user_id', 'text', (c) => c.primaryKey())
+    .addColumn('fetched_position', 'integer', (c) => c.notNull())
+    .addColumn('fetched_ts', 'integer', (c) => c.notNull())
+    .addColumn('is_stale', 'integer', (c) => c.notNull())
+    .addColumn('json', 'text', (c) => c.notNull())
+    .modifyEnd(clustered)
+    .execute();
+  await schema.createIndex('remote_device_lists_fetched').on('remote_device_lists').column('fetched_ts').execute();
 }
 
 function ofDevice<T extends string>(table: CreateTableBuilder<T>) {

@@ -63,6 +63,18 @@ export interface KeySignaturesTable {
   readonly signature: string;
 }
 
+/** What the server of a user of another server said of the user's devices and keys. */
+export interface RemoteDeviceListsTable {
+  readonly user_id: UserId;
+  /** Where the stream 'events' was when it was asked. */
+  readonly fetched_position: number;
+  readonly fetched_ts: number;
+  /** 1: their server said since then that something changed. */
+  readonly is_stale: number;
+  /** An object with the user's `device_keys`, `master_keys` and `self_signing_keys`. */
+  readonly json: string;
+}
+
 /** The last change of each user's keys: one row a user, however often they change. */
 export interface DeviceListChangesTable {
   readonly user_id: UserId;
@@ -140,6 +152,7 @@ declare module '../../storage/tables.ts' {
     cross_signing_keys: CrossSigningKeysTable;
     key_signatures: KeySignaturesTable;
     device_list_changes: DeviceListChangesTable;
+    remote_device_lists: RemoteDeviceListsTable;
     to_device_messages: ToDeviceMessagesTable;
     to_device_transactions: ToDeviceTransactionsTable;
     stream_reservations: StreamReservationsTable;

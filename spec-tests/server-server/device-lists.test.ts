@@ -1,0 +1,69 @@
+/** Devices of users of another server: known while it can't be reached, and never older than what it said last. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { network } from '../../src/testing/network.ts';
+import { act, createRoom, eventually, join } from '../../src/testing/room-client.ts';
+import type { TestUser } from '../../src/testing/test-user.ts';
+import { KeyMaker } from '../client-server/key-maker.ts';
+
+const V3 = '/_matrix/client/v3';
+
+describe('device lists between servers', () => {
+  let net: Awaited<ReturnType<typeof start>>;
+  let alice: TestUser;
+  let bob: TestUser;
+  let roomId: string;
+  const start = () => network(2, { inProcess: true });
+
+  before(async () => {
+    net = await start();
+    const [one, two] = net.servers;
+    alice = await one.server.register('alice');
+    bob = await two.server.register('bob');
+    roomId = await createRoom(alice);
+    await join(bob, roomId, one.name);
+    await upload(alice);
+  });
+  after(() => net[Symbol.asyncDispose]());
+
+  async function upload(user: TestUser): Promise<void> {
+    const device_keys = new KeyMaker(user).deviceKeys();
+    assert.equal((await user.request('POST', `${V3}/keys/upload`, { device_keys })).status, 200);
+  }
+
+  async function query(deviceIds: readonly string[] = []) {
+    const { status, body } = await bob.request('POST', `${V3}/keys/query`, {
+      device_keys: { [alice.userId]: deviceIds },
+      timeout: 2_000,
+    });
+    assert.equal(status, 200);
+    return { devices: Object.keys(body.device_keys[alice.userId] ?? {}), failures: Object.keys(body.failures ?? {}) };
+  }
+
+  it('stay known while the server of the user can’t be reached, and follow what it says afterwards', async () => {
+    const [one, two] = net.servers;
+    assert.deepEqual(await query(), { devices: [alice.deviceId], failures: [] });
+    net.between(one, two).cut();
+    assert.deepEqual(await query(), { devices: [alice.deviceId], failures: [] });
+    assert.deepEqual(await query(['NONE']), { devices: [], failures: [] });
+    const second = await one.server.login('alice');
+    await upload(second);
+    net.between(one, two).heal();
+    const { devices } = await eventually(query, (found) => found.devices.length === 2);
+    assert.deepEqual(new Set(devices), new Set([alice.deviceId, second.deviceId]));
+    await second.request('POST', `${V3}/logout`, {});
+    assert.deepEqual((await eventually(query, (found) => found.devices.length === 1)).devices, [alice.deviceId]);
+  });
+
+  it('are not taken from memory for users with whom no room is shared any more', async () => {
+    const [one, two] = net.servers;
+    await act(bob, roomId, 'leave');
+    net.between(one, two).cut();
+    // What is known may be old by now; it is given all the same, since nothing better can be had.
+    assert.deepEqual((await query()).devices, [alice.deviceId]);
+    await upload(await one.server.login('alice'));
+    net.between(one, two).heal();
+    const { devices } = await eventually(query, (found) => found.devices.length === 2);
+    assert.equal(devices.length, 2);
+  });
+});
