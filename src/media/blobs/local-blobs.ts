@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, readdir, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { WrittenBody } from '../../http/result.ts';
 import type { BlobStore, ByteRange, PutBlob, StoredBlob } from './blob-store.ts';
@@ -6,6 +6,8 @@ import { FileBody } from './file-body.ts';
 import type { StagedFile } from './staging.ts';
 
 const HASH = /^[0-9a-f]{64}$/;
+/** The folders' names: `00` to `ff`. */
+const PREFIXES = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
 /** Files in a folder, `ab/ab12…`, by the first two digits of their hash. */
 export class LocalBlobs implements BlobStore {
@@ -18,9 +20,16 @@ export class LocalBlobs implements BlobStore {
     this.#folder = folder;
   }
 
-  /** Opens the folder, which is made if it isn't there. */
+  /** Opens the folder, which is made with all that are in it if it isn't there: no upload then waits until one is durable. */
   static async open(folder: string): Promise<LocalBlobs> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    const there = new Set(await readdir(folder));
+    const missing = PREFIXES.filter((prefix) => !there.has(prefix));
+    if (missing.length > 0) {
+      await Promise.all(missing.map((prefix) => mkdir(path.join(folder, prefix), { recursive: true, mode: 0o700 })));
+      await using parent = await open(folder);
+      await parent.sync();
+    }
     return new LocalBlobs(folder);
   }
 
@@ -85,22 +94,11 @@ export class LocalBlobs implements BlobStore {
     const folder = path.dirname(file);
     let handle = this.#folders.get(folder);
     if (handle === undefined) {
-      handle = this.#openFolder(folder);
+      handle = open(folder);
       this.#folders.set(folder, handle);
       handle.catch(() => this.#folders.delete(folder));
     }
     return handle;
-  }
-
-  async #openFolder(folder: string): Promise<FileHandle> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const parent = await open(this.#folder);
-    try {
-      await parent.sync();
-    } finally {
-      await parent.close();
-    }
-    return open(folder);
   }
 }
 
