@@ -21,7 +21,7 @@ import { isJsonObject, type JsonObject, parseJson } from '../../src/protocol/jso
 import { DEFAULT_ROOM_VERSION } from '../../src/protocol/room-versions/index.ts';
 import { type StateMap, stateKeyOf } from '../../src/protocol/state/index.ts';
 import { Rooms } from '../../src/rooms/index.ts';
-import { eventsStream, roomsMigrations } from '../../src/rooms/store/index.ts';
+import { DUMMY_EVENT, eventsStream, roomsMigrations } from '../../src/rooms/store/index.ts';
 import { type Database, joinMigrations, openDatabase } from '../../src/storage/index.ts';
 import { Hub } from '../../src/streams/index.ts';
 import { TEST_SIGNING_KEY } from '../../src/testing/room-builder.ts';
@@ -130,16 +130,27 @@ export class FuzzReceiver implements AsyncDisposable {
     }
   }
 
+  /** What the server brought together by events of its own is part of the room. */
+  async #adopt(room: RandomRoom, ids: readonly EventId[]): Promise<void> {
+    const unknown = ids.filter((id) => !room.judged.has(id));
+    for (const { event } of await this.#database.read((tx) => this.rooms.events.byIds(tx, unknown))) {
+      await this.#adopt(room, event.prevEvents);
+      if (!room.judged.has(event.eventId)) room.add(event);
+    }
+  }
+
   /** What the server made of each event, and the room, is what the protocol core makes of them. */
   async check(room: RandomRoom): Promise<void> {
     const { events: reader, stateTree, stateKeys } = this.rooms;
     const { roomId } = room.builder;
+    await this.#adopt(room, await this.extremities(roomId));
     await this.#database.read(async (tx) => {
       const stored = await reader.byIds(tx, [...room.judged.keys()]);
       const byId = new Map(stored.map((one) => [one.event.eventId, one]));
       for (const { event, before, isRejected } of room.judged.values()) {
         if (event.isCreate) continue;
         const one = byId.get(event.eventId);
+        if (one === undefined && event.type === DUMMY_EVENT) continue;
         assert(one, `${event.eventId} is there`);
         // What was before the server's own join it has only as members of states.
         if (!one.isPlaced) continue;
@@ -175,6 +186,14 @@ export class FuzzReceiver implements AsyncDisposable {
 
   async extremities(roomId: RoomId): Promise<readonly EventId[]> {
     return need(await this.rooms.snapshot(roomId)).extremities;
+  }
+
+  /** The types of the events that clients see in a room. */
+  async timelineTypes(roomId: RoomId): Promise<readonly string[]> {
+    const { roomNid } = need(await this.rooms.snapshot(roomId));
+    const range = { from: 0, dir: 'f', limit: 1_000 } as const;
+    const stored = await this.#database.read((tx) => this.rooms.events.inRoom(tx, roomNid, range));
+    return stored.map(({ event }) => event.type);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import type { Arrival, Outcomes } from './arrival.ts';
 import { parse } from './arrival-checks.ts';
 import type { ReceiveDeps } from './deps.ts';
 import { DroppedEventError } from './dropped-event-error.ts';
+import { joinExtremities } from './dummy-events.ts';
 import { type Fetched, NeedsFetch, nothingFetched } from './fetched.ts';
 import type { OutOfBand } from './out-of-band.ts';
 import { verifyAll } from './outliers.ts';
@@ -109,6 +110,9 @@ export class Receiver {
         return needs;
       }),
     );
+    await joinExtremities(this.#deps, roomId).catch((error: unknown) => {
+      this.#deps.log.warn({ err: error, roomId }, 'the branches of a room could not be brought together');
+    });
   }
 
   /** Takes events in order, up to the first one for which something has to be fetched. The caller has the room's queue. */

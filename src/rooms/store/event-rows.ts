@@ -4,6 +4,9 @@ import type { ReadTx, WriteTx } from '../../storage/types.ts';
 import { deleteSticky } from './sticky-rows.ts';
 import type { ClientTransactionsTable, EventsTable, NotificationsTable, RelationsTable } from './tables.ts';
 
+/** The type of events that only bring branches of a room's graph together. They have no position: no client sees them. */
+export const DUMMY_EVENT = 'org.matrix.dummy_event';
+
 /** Inserts an event and returns its nid. A unique violation where its id is there. */
 export async function insertEvent(tx: WriteTx, row: Omit<EventsTable, 'nid'>): Promise<number> {
   const inserted = await tx.find(insertEventRow, row);

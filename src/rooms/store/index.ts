@@ -1,6 +1,7 @@
 /** The rooms' storage: rows of rooms, events, memberships; the state tree is in state-tree.ts. For src/rooms only. */
 export { EventReader, type RoomRange } from './event-reader.ts';
 export {
+  DUMMY_EVENT,
   deleteExtremity,
   deleteTransactionsBefore,
   type ExtremityRow,

@@ -6,6 +6,7 @@ import { fillGap, insertGap, insertOrPlace } from '../store/graph-rows.ts';
 import {
   advanceRoom,
   advanceRoomState,
+  DUMMY_EVENT,
   deleteExtremity,
   deleteMembership,
   type EventReader,
@@ -81,13 +82,13 @@ async function persistEvent(
 ): Promise<StoredEvent> {
   const { event, transaction } = pending;
   const refused = pending.placement?.refused;
-  const position = refused === undefined ? tx.nextPosition('events') : 0;
+  const position = refused === undefined && event.type !== DUMMY_EVENT ? tx.nextPosition('events') : 0;
   const threadRoot = await threadRootOf(tx, pending);
   const txn = transaction === undefined ? undefined : `${transaction.deviceId}\0${transaction.txnId}`;
   const row = {
     room_nid: room.roomNid,
     event_id: event.eventId,
-    position: refused === undefined ? position : null,
+    position: position === 0 ? null : position,
     depth: Math.min(event.depth, Number.MAX_SAFE_INTEGER),
     type: event.type,
     state_key: event.stateKey ?? null,
@@ -101,7 +102,6 @@ async function persistEvent(
     txn: txn ?? null,
     json: event.json,
   };
-  // What others made may be there already, in an auth chain.
   const nid = pending.placement === undefined ? await insertEvent(tx, row) : await insertOrPlace(tx, row);
   pending.extremity.nid = nid;
   if (pending.entry !== undefined) pending.entry.nid = nid;
