@@ -223,6 +223,10 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     }),
   );
 
+  accounts.users.onDeactivated(async (tx, userId, { erase }) => {
+    if (erase) await media.admin.erase(tx, userId);
+  });
+
   const log = logger.child({ part: 'devices' });
   const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey, federation, log });
   parts.use(roomParts.typing);

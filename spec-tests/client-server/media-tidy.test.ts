@@ -150,3 +150,33 @@ describe('media verify', () => {
     assert.equal((await hash())[1], '2 files read, 1 damaged.');
   });
 });
+
+describe('erasing an account', () => {
+  const deactivate = async (user: TestUser, erase: boolean): Promise<void> => {
+    const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: user.userId } };
+    const password = `password-${user.userId.slice(1).split(':')[0]}`;
+    const body = { erase, auth: { ...auth, password } };
+    const answer = await user.request('POST', '/_matrix/client/v3/account/deactivate', body);
+    assert.equal(answer.status, 200, answer.bytes.toString());
+  };
+
+  it('deletes what the user has uploaded, and ending it otherwise does not', async () => {
+    await using hs = await TestServer.start({ inProcess: true });
+    const [alice, bob, carol] = [await hs.register('alice'), await hs.register('bob'), await hs.register('carol')];
+    const [hers, his] = [await upload(hs, alice, randomBytes(100)), await upload(hs, bob, randomBytes(100))];
+    await deactivate(alice, true);
+    await deactivate(bob, false);
+    await until(async () => (await download(carol, hers)).status === 404);
+    assert.equal((await download(carol, his)).status, 200);
+    assert.equal((await files(hs)).length, 1);
+  });
+
+  it('leaves the files where the configuration says so', async () => {
+    await using hs = await TestServer.start({ inProcess: true, config: { media: { tidy: { erased: false } } } });
+    const [alice, carol] = [await hs.register('alice'), await hs.register('carol')];
+    const hers = await upload(hs, alice, randomBytes(100));
+    await deactivate(alice, true);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal((await download(carol, hers)).status, 200);
+  });
+});

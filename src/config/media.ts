@@ -204,6 +204,9 @@ export const mediaSection = z
         redacted_delay: durationMs()
           .prefault('24h')
           .meta({ description: 'How long after the redaction it goes; until then an administrator can still see it.' }),
+        erased: z.boolean().prefault(true).meta({
+          description: 'Whether what a user has uploaded goes when the account is erased.',
+        }),
         local_retention: durationMs({ minMs: 3_600_000 })
           .optional()
           .meta({ description: 'Files of our users that nobody asked for so long go. Default: never.' }),

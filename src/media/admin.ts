@@ -1,8 +1,11 @@
 /** What administrators do with files. */
+import { z } from 'zod';
 import type { Clock } from '../clock.ts';
+import { userIdSchema } from '../http/schema.ts';
+import { type Jobs, job } from '../jobs/index.ts';
 import { forbidden, notFound } from '../protocol/errors.ts';
 import type { RoomId, ServerName, UserId } from '../protocol/ids/index.ts';
-import type { Database } from '../storage/index.ts';
+import type { Database, WriteTx } from '../storage/index.ts';
 import {
   listMediaOf,
   listMentionsIn,
@@ -25,6 +28,9 @@ export interface MediaAdminDeps {
   readonly clock: Clock;
   readonly serverName: ServerName;
   readonly deletions: Deletions;
+  readonly jobs: Jobs;
+  /** Whether what a user has uploaded goes with an account that is erased. */
+  readonly deletesErased: boolean;
   /** Writes which files were served lately. */
   readonly flushAccesses: () => Promise<void>;
 }
@@ -45,6 +51,7 @@ export interface OldMedia {
   readonly keepAvatars: boolean;
 }
 
+const ERASE_JOB = 'media.delete_uploads_of';
 const PAGE = 200;
 const BY_ADMIN = 'an administrator has deleted it';
 
@@ -54,6 +61,13 @@ export class MediaAdmin {
 
   constructor(deps: MediaAdminDeps) {
     this.#deps = deps;
+    deps.jobs.declare(
+      job({
+        name: ERASE_JOB,
+        payload: z.object({ userId: userIdSchema }),
+        handle: async ({ userId }) => void (await this.deleteUploadsOf(userId, 'the account was erased')),
+      }),
+    );
   }
 
   /** What is known of a file. Throws `M_NOT_FOUND` where there is none. */
@@ -105,6 +119,11 @@ export class MediaAdmin {
       await deletions.delete(rows, reason);
       count += rows.length;
     }
+  }
+
+  /** Has what a user has uploaded deleted once `tx` is committed, where erased accounts are treated so. */
+  async erase(tx: WriteTx, userId: UserId): Promise<void> {
+    if (this.#deps.deletesErased) await this.#deps.jobs.enqueue(tx, ERASE_JOB, { userId });
   }
 
   /** Deletes a page of a user's files; gives their ids. */

@@ -199,7 +199,15 @@ export class Media implements AsyncDisposable {
     this.library = new Library({ database, hub, clock, serverName, remote: this.#remote, onError });
     const { library } = this;
     const flushAccesses = () => library.flush();
-    this.admin = new MediaAdmin({ database, clock, serverName, deletions: this.#deletions, flushAccesses });
+    this.admin = new MediaAdmin({
+      database,
+      jobs,
+      clock,
+      serverName,
+      deletions: this.#deletions,
+      flushAccesses,
+      deletesErased: tidy.erased,
+    });
     jobs.declare(
       job({
         name: THUMBNAIL_JOB,
