@@ -22,7 +22,7 @@ describe('administrators and files', () => {
     admin = await hs.register('admin', { admin: true });
   });
   beforeEach(async () => {
-    alice = await hs.register(`alice${users++}`);
+    alice = await hs.register(`alice_${users++}`);
   });
   after(() => hs[Symbol.asyncDispose]());
 

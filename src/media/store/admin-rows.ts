@@ -1,4 +1,5 @@
 /** Questions that only administrators ask: whose files there are, how many, how old. */
+import { type Expression, sql } from 'kysely';
 import type { RoomId } from '../../protocol/ids/index.ts';
 import type { ReadTx, WriteTx } from '../../storage/index.ts';
 import type { MediaRow } from './media-rows.ts';
@@ -113,11 +114,7 @@ export async function mediaStatistics(tx: ReadTx, query: UserStatisticsQuery) {
     .where('media.created_ts', '<=', query.untilTs)
     .$if(search !== undefined, (rows) =>
       rows.where((eb) =>
-        eb.or(
-          [eb.ref('media.uploader'), eb.ref('profiles.displayname')].map((column) => {
-            return eb(eb.fn<string>('lower', [column]), 'like', eb.val(pattern));
-          }),
-        ),
+        eb.or([isLike(eb.ref('media.uploader'), pattern), isLike(eb.ref('profiles.displayname'), pattern)]),
       ),
     );
   const rows = await matching
@@ -140,6 +137,11 @@ export async function mediaStatistics(tx: ReadTx, query: UserStatisticsQuery) {
     return { ...row, media_length: Number(row.media_length), media_count: Number(row.media_count) };
   });
   return { users, total: Number(counted.count) };
+}
+
+/** Whether a column has a part like `pattern`, in which a backslash takes the meaning from `%` and `_`. */
+function isLike(column: Expression<string | null>, pattern: string) {
+  return sql<boolean>`lower(${column}) like ${pattern} escape '\\'`;
 }
 
 /** Events of a room that mention files, in no particular order: their JSON. */
