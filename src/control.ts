@@ -12,7 +12,8 @@ import type { Accounts } from './accounts/index.ts';
 import type { Devices } from './devices/index.ts';
 import type { Media } from './media/index.ts';
 import { MatrixError } from './protocol/errors.ts';
-import { makeUserId, parseUserId, type UserId } from './protocol/ids/index.ts';
+import { makeUserId, parseEventId, parseRoomId, parseUserId, type UserId } from './protocol/ids/index.ts';
+import type { Rooms } from './rooms/index.ts';
 
 const controlRequest = z.discriminatedUnion('do', [
   z.object({ do: z.literal('user.create'), name: z.string(), password: z.string(), admin: z.boolean() }),
@@ -20,6 +21,7 @@ const controlRequest = z.discriminatedUnion('do', [
   z.object({ do: z.literal('user.list') }),
   z.object({ do: z.literal('media.verify'), mend: z.boolean(), hash: z.boolean() }),
   z.object({ do: z.literal('media.move') }),
+  z.object({ do: z.literal('room.explain-state'), room: z.string(), event: z.string().optional() }),
   z.object({ do: z.literal('restored') }),
 ]);
 
@@ -31,6 +33,7 @@ export interface ControlledParts {
   readonly accounts: Accounts;
   readonly media: Media;
   readonly devices: Devices;
+  readonly rooms: Pick<Rooms, 'explainState'>;
 }
 
 /** One line of output a string. */
@@ -71,13 +74,14 @@ export async function control(
 }
 
 async function perform(
-  { accounts, media, devices }: ControlledParts,
+  { accounts, media, devices, rooms }: ControlledParts,
   wish: ControlRequest,
   follower: Follower,
 ): Promise<readonly string[]> {
   if (wish.do === 'restored') return takeBack(devices);
   if (wish.do === 'media.verify') return verifyMedia(media, wish.mend, wish.hash ? follower : undefined);
   if (wish.do === 'media.move') return [`${await media.moveToFirstStore()} files were moved.`];
+  if (wish.do === 'room.explain-state') return explainRoomState(rooms, wish.room, wish.event);
   if (wish.do === 'user.list') return listUsers(accounts);
   if (wish.do === 'user.create') {
     const account = { username: wish.name, password: wish.password, isAdmin: wish.admin };
@@ -120,6 +124,20 @@ async function verifyMedia(media: Media, mend: boolean, hash: Follower | undefin
     `${report.fileCount} files, ${report.rowCount} rows; ${orphanFiles.length + orphanRows.length} orphans, ` +
       `${lost.length} lost, ${report.thumbnailCount} thumbnails to make again${mend ? '; mended' : ''}.`,
   ];
+}
+
+async function explainRoomState(
+  rooms: ControlledParts['rooms'],
+  room: string,
+  event: string | undefined,
+): Promise<readonly string[]> {
+  const roomId = parseRoomId(room);
+  if (roomId === undefined) throw new MatrixError('M_INVALID_PARAM', `${room} is not a room id`);
+  const eventId = event === undefined ? undefined : parseEventId(event);
+  if (event !== undefined && eventId === undefined) {
+    throw new MatrixError('M_INVALID_PARAM', `${event} is not an event id`);
+  }
+  return rooms.explainState(roomId, eventId);
 }
 
 async function listUsers(accounts: Accounts): Promise<readonly string[]> {

@@ -135,6 +135,17 @@ function program(): Command {
     .option(...CONFIG_OPTION)
     .action(async (options: ConfigOption) => (await import('./restored.ts')).restored(options));
 
+  const room = root.command('room').description('look into rooms, whether the server runs or not');
+  room
+    .command('explain-state')
+    .description('how the state of a room came about: what was in conflict, what won and by which rule')
+    .argument('<room>', 'the id of the room')
+    .argument('[event]', 'the state before this event; without it, the current state')
+    .option(...CONFIG_OPTION)
+    .action(async (roomId: string, event: string | undefined, options: ConfigOption) =>
+      (await import('./room.ts')).explainState(roomId, event, options),
+    );
+
   root
     .command('generate-key')
     .description('make a signing key')

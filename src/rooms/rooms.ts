@@ -5,6 +5,7 @@ import type { Database } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import { makeReading, type Reading, RemoteRoomPreviews, RoomReads } from './read/index.ts';
 import type { IgnoredUsers } from './read/reading.ts';
+import { explainState } from './receive/explain-state.ts';
 import { FederatedRooms, type ReceiveLog, type RoomFederation } from './receive/index.ts';
 import type { RoomSnapshot } from './snapshot.ts';
 import { deleteExpiredSticky, EventReader, StateKeys } from './store/index.ts';
@@ -77,6 +78,8 @@ export class Rooms {
   readonly thirdPartyInvites: ThirdPartyInvites;
   /** The rooms as other servers take part in them; undefined where this server doesn't federate. */
   readonly federated: FederatedRooms | undefined;
+  /** See explainState. */
+  readonly explainState: (roomId: RoomId, eventId: EventId | undefined) => Promise<readonly string[]>;
   readonly #hotRooms: HotRooms;
   readonly #memberships: Memberships;
   readonly #messages: Messages;
@@ -117,6 +120,7 @@ export class Rooms {
     const received = { ...stores, database, hub, clock, serverName, accounts, invitePolicy, hotRooms, writer, log };
     this.federated =
       federation === undefined ? undefined : new FederatedRooms({ ...received, federation }, this.reading.states);
+    this.explainState = (roomId, eventId) => explainState({ ...stores, database, hotRooms }, roomId, eventId);
     this.reads = new RoomReads(this.reading, this.federated?.history);
     const write = {
       database,

@@ -5,6 +5,7 @@ import type { EventId } from '../../protocol/ids/index.ts';
 import {
   missingForResolution,
   type ResolutionInputs,
+  type ResolutionTrace,
   resolveState,
   type StateKey,
   type StateMap,
@@ -165,12 +166,14 @@ function withChanges(
   return copy;
 }
 
-async function resolve(
+/** Resolves whole states, whose events are loaded as they are needed. `trace` is told each step. */
+export async function resolve(
   tx: ReadTx,
   deps: StateDeps,
   room: HotRoom,
   maps: readonly StateMap<EventId>[],
   arriving: Event | undefined,
+  trace?: ResolutionTrace,
 ): Promise<StateMap<EventId>> {
   const loaded = new Map<EventId, StoredEvent | undefined>();
   const inputs: ResolutionInputs = {
@@ -183,7 +186,7 @@ async function resolve(
     for (const id of missing) loaded.set(id, undefined);
     for (const stored of await deps.reader.byIds(tx, missing)) loaded.set(stored.event.eventId, stored);
   }
-  return resolveState(room.rules, maps, inputs);
+  return resolveState(room.rules, maps, inputs, trace);
 }
 
 /** What leads from a state to another one, as changes on the root of the first. */
