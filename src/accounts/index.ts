@@ -20,11 +20,13 @@ import type { Profile } from './profile.ts';
 import { Profiles } from './profiles.ts';
 import { enqueueLeavingRooms, type ProfilePublisher, propagationJobs } from './propagation.ts';
 import { PushRules } from './push-rules.ts';
+import { RateLimitOverrides } from './rate-limit-overrides.ts';
 import { ReAuthentication } from './re-authentication.ts';
 import { Registration } from './registration.ts';
 import { RoomSettings } from './room-settings.ts';
 import { newSecret } from './secrets.ts';
 import { Sessions } from './sessions.ts';
+import { ShadowBans } from './shadow-bans.ts';
 import { SharedSecret } from './shared-secret.ts';
 import { ShortTokens } from './short-tokens.ts';
 import { lastAccountDataPosition } from './store/account-data.ts';
@@ -54,9 +56,12 @@ export type { Filters } from './filters.ts';
 export { fieldOf, type Profile, toJson as profileToJson } from './profile.ts';
 export type { Profiles } from './profiles.ts';
 export type { ProfilePublisher } from './propagation.ts';
+export type { OwnRateLimits, RateLimitOverrides } from './rate-limit-overrides.ts';
 export type { Registered, Registration } from './registration.ts';
 export { hashSecret, newSecret } from './secrets.ts';
+export type { Session, Sessions, SessionWish } from './sessions.ts';
 export { type Session, type Sessions, type SessionWish, userLocked } from './sessions.ts';
+export type { ShadowBans } from './shadow-bans.ts';
 export { accountsMigrations } from './store/migrations.ts';
 export {
   CONFIRM_PATH,
@@ -122,6 +127,8 @@ export class Accounts implements AsyncDisposable {
   readonly reAuthentication: ReAuthentication;
   /** E-mail addresses of accounts. */
   readonly threePids: ThreePids;
+  readonly shadowBans: ShadowBans;
+  readonly rateLimitOverrides: RateLimitOverrides;
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #lastSeen: LastSeen;
@@ -135,6 +142,8 @@ export class Accounts implements AsyncDisposable {
     const accounts = new Accounts(options, uiaSecret);
     await accounts.#assertSameServer();
     await accounts.pushRules.load();
+    await accounts.shadowBans.load();
+    await accounts.rateLimitOverrides.load();
     return accounts;
   }
 
@@ -174,6 +183,9 @@ export class Accounts implements AsyncDisposable {
       passwords: config.login.password,
       providers: config.sso.providers.map(({ id }) => id),
     });
+    this.shadowBans = new ShadowBans(database, clock);
+    this.rateLimitOverrides = new RateLimitOverrides(database);
+    rateLimits.overrideBy((key, name) => this.rateLimitOverrides.find(key, name));
     const { authenticator, devices, sessions, passwords, profiles } = this;
     this.users = new Users({ database, clock, passwords, authenticator, devices, profiles });
     this.passwordLogin = new PasswordLogin({

@@ -30,7 +30,7 @@ export class RateLimits {
   readonly #clock: Clock;
   readonly #enabled: boolean;
   readonly #limits: Readonly<Record<RateLimitName, RateLimit>>;
-  readonly #override: RateLimitOptions['override'];
+  #override: RateLimitOptions['override'];
   readonly #fullAt = new LRUCache<string, number>(upTo(BUCKETS_MAX));
 
   constructor(options: RateLimitOptions) {
@@ -38,6 +38,11 @@ export class RateLimits {
     this.#enabled = options.enabled ?? true;
     this.#limits = { ...RATE_LIMITS, ...options.limits };
     this.#override = options.override;
+  }
+
+  /** Where users' own figures come from, as `override` in the options. */
+  overrideBy(override: NonNullable<RateLimitOptions['override']>): void {
+    this.#override = override;
   }
 
   /** Takes `count` tokens from the bucket of `key`; throws 429 `M_LIMIT_EXCEEDED` and takes none if it holds fewer. */

@@ -1,3 +1,3 @@
 /** Moderation: what users report. */
 export { type ReportBy, Reports } from './reports.ts';
-export { moderationMigrations, type Report, type ReportKind, type ReportStatus } from './store.ts';
+export { moderationMigrations, REPORT_STATUSES, type Report, type ReportKind, type ReportStatus } from './store.ts';

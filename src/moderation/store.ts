@@ -3,7 +3,8 @@ import type { Generated, Selectable } from 'kysely';
 import { idColumn, type Migrations, type ReadTx, type Tables, type WriteTx } from '../storage/index.ts';
 
 export type ReportKind = 'event' | 'room' | 'user';
-export type ReportStatus = 'open' | 'resolved' | 'dismissed';
+export const REPORT_STATUSES = ['open', 'resolved', 'dismissed'] as const;
+export type ReportStatus = (typeof REPORT_STATUSES)[number];
 
 declare module '../storage/tables.ts' {
   interface Tables {
@@ -68,15 +69,24 @@ export interface ReportRange {
   readonly from: number;
   readonly limit: number;
   readonly dir: 'f' | 'b';
+  /** Only reports by this user. */
+  readonly reporter?: string | undefined;
+  readonly roomId?: string | undefined;
+  /** Only reports of this user, or of what they sent. */
+  readonly userId?: string | undefined;
+  readonly status?: ReportStatus | undefined;
 }
 
 /** A page of reports in the order in which they came, or the newest first, and how many there are in all. */
 export async function listReports(
   tx: ReadTx,
-  { kind, from, limit, dir }: ReportRange,
+  { kind, from, limit, dir, reporter, roomId, userId, status }: ReportRange,
 ): Promise<{ readonly reports: readonly Report[]; readonly total: number }> {
+  const wanted = Object.entries({ kind, reporter, room_id: roomId, user_id: userId, status });
   const of = () =>
-    tx.db.selectFrom('reports').$if(kind !== undefined, (query) => query.where('kind', '=', kind ?? 'event'));
+    tx.db
+      .selectFrom('reports')
+      .where((eb) => eb.and(Object.fromEntries(wanted.filter(([, value]) => value !== undefined))));
   const reports = await of()
     .selectAll()
     .orderBy('report_id', dir === 'b' ? 'desc' : 'asc')

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { clustered, idColumn, type Migrations } from '../../storage/index.ts';
 import { threePidMigrations } from '../threepids/store.ts';
 import { externalIdsMigrations } from './external-ids.ts';
+import { restrictionsMigrations } from './restrictions.ts';
 import { shortTokensMigrations } from './short-tokens.ts';
 
 /** The tables of this domain, as they came to be. */
@@ -10,6 +11,7 @@ export const accountsMigrations: Migrations = {
   ...shortTokensMigrations,
   ...threePidMigrations,
   ...externalIdsMigrations,
+  ...restrictionsMigrations,
 };
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
