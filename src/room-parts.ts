@@ -49,9 +49,10 @@ const STICKY_EXPIRED_EVERY_MS = 10 * 60 * 1000;
 /** Makes the rooms and sync, and declares the jobs by which accounts reach rooms. */
 export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
   const { config, clock, database, hub, jobs, accounts, signingKey, log } = deps;
+  const { shadowBans } = accounts;
   const ignoredUsers = (userId: UserId) => accounts.accountData.ignoredUsers(userId);
   const typingStream = new MemoryStream('typing', clock, TYPING_STEP);
-  const typing = new Typing({ stream: typingStream, clock, hub });
+  const typing = new Typing({ stream: typingStream, clock, hub, shadowBans });
   const rooms = new Rooms({
     database,
     hub,
@@ -64,6 +65,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     pushRules: accounts.pushRules,
     guests: accounts.users,
     invitePolicy: accounts.invitePolicy,
+    shadowBans,
     federation: deps.federation,
     log,
     personalSettings: {
@@ -82,6 +84,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     stream: new MemoryStream('presence', clock),
     isEnabled: config.presence.enabled,
     isLocal: accounts.isLocal.bind(accounts),
+    shadowBans,
     onError: (error) => log.warn({ err: error }, 'presence could not be told'),
   });
   const streams = new Streams(database, [typingStream, presence.stream]);
@@ -93,6 +96,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     events: rooms.events,
     unread,
     accountData: accounts.accountData,
+    shadowBans,
   });
   const { reading, stateTree, stateKeys } = rooms;
   const source = new SyncSource({

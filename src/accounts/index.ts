@@ -59,7 +59,6 @@ export type { ProfilePublisher } from './propagation.ts';
 export type { OwnRateLimits, RateLimitOverrides } from './rate-limit-overrides.ts';
 export type { Registered, Registration } from './registration.ts';
 export { hashSecret, newSecret } from './secrets.ts';
-export type { Session, Sessions, SessionWish } from './sessions.ts';
 export { type Session, type Sessions, type SessionWish, userLocked } from './sessions.ts';
 export type { ShadowBans } from './shadow-bans.ts';
 export { accountsMigrations } from './store/migrations.ts';
@@ -142,8 +141,7 @@ export class Accounts implements AsyncDisposable {
     const accounts = new Accounts(options, uiaSecret);
     await accounts.#assertSameServer();
     await accounts.pushRules.load();
-    await accounts.shadowBans.load();
-    await accounts.rateLimitOverrides.load();
+    await Promise.all([accounts.shadowBans.load(), accounts.rateLimitOverrides.load()]);
     return accounts;
   }
 

@@ -45,7 +45,7 @@ export interface DevicesOptions {
   readonly database: Database;
   readonly hub: Hub;
   readonly clock: Clock;
-  readonly accounts: Pick<Accounts, 'devices' | 'serverName' | 'users'>;
+  readonly accounts: Pick<Accounts, 'devices' | 'serverName' | 'users' | 'shadowBans'>;
   readonly rooms: DeviceRooms;
   /** Whether a device must have signed its identity keys itself. */
   readonly checksSignatures: boolean;
@@ -71,12 +71,12 @@ export class Devices {
 
   constructor(options: DevicesOptions) {
     const { database, hub, accounts, rooms, clock, checksSignatures, log, remote, outbox } = options;
-    const { devices, serverName, users } = accounts;
     this.#database = database;
     this.#clock = clock;
+    const { devices, serverName, users, shadowBans } = accounts;
     this.lists = new DeviceLists(hub, rooms);
     this.oneTimeKeys = new OneTimeKeys(database);
-    this.toDevice = new ToDevice({ database, hub, devices, serverName, clock, log, outbox });
+    this.toDevice = new ToDevice({ database, hub, devices, serverName, clock, log, outbox, shadowBans });
     const { lists, oneTimeKeys } = this;
     const identities = new Identities(database, devices);
     lists.onChanged((userId) => identities.forget(userId));

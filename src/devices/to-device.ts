@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Devices as AccountDevices } from '../accounts/index.ts';
+import type { Devices as AccountDevices, ShadowBans } from '../accounts/index.ts';
 import type { Clock } from '../clock.ts';
 import { upTo } from '../lru.ts';
 import { type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
@@ -72,6 +72,7 @@ export class ToDevice {
   readonly #clock: Clock;
   readonly #log: DevicesLog;
   readonly #outbox: ToDeviceOutbox | undefined;
+  readonly #shadowBans: Pick<ShadowBans, 'has'> | undefined;
   /** The positions up to here are reserved; the first write reserves some. */
   #reserved = 0;
   /** Up to where a device's messages are known to be deleted. */
@@ -87,6 +88,7 @@ export class ToDevice {
     readonly clock: Clock;
     readonly log: DevicesLog;
     readonly outbox?: ToDeviceOutbox | undefined;
+    readonly shadowBans?: Pick<ShadowBans, 'has'> | undefined;
   }) {
     this.#database = parts.database;
     this.#hub = parts.hub;
@@ -95,11 +97,15 @@ export class ToDevice {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#outbox = parts.outbox;
+    this.#shadowBans = parts.shadowBans;
   }
 
   /** Queues messages, all or none, and wakes those who wait for them. Devices that don't exist are passed over. */
   async send({ sender, type, messages, transaction }: ToDeviceSend): Promise<void> {
-    const local = [...messages].filter(([userId]) => serverNameOf(userId) === this.#serverName);
+    // A shadow-banned user reaches nobody else.
+    const isAlone = this.#shadowBans?.has(sender) === true;
+    const sent = [...messages].filter(([userId]) => !isAlone || userId === sender);
+    const local = sent.filter(([userId]) => serverNameOf(userId) === this.#serverName);
     await this.#database.write('main', async (tx) => {
       if (transaction !== undefined) {
         const { deviceId, txnId } = transaction;
@@ -109,7 +115,7 @@ export class ToDevice {
       }
       await this.#insert(tx, sender, type, local);
       if (this.#outbox === undefined) return;
-      const byServer = Map.groupBy(messages, ([userId]) => serverNameOf(userId));
+      const byServer = Map.groupBy(sent, ([userId]) => serverNameOf(userId));
       for (const [server, ofServer] of byServer) {
         if (server !== this.#serverName) await this.#outbox.add(tx, server, { sender, type, messages: ofServer });
       }

@@ -238,6 +238,12 @@ export class FederationCalls {
     return this.#get(server, `${V1}/user/devices/${e(userId)}`);
   }
 
+  /** Asks a policy server to sign an event; resolves with its signatures. */
+  askPolicyServer(server: ServerName, event: JsonObject, timeoutMs: number): Promise<JsonObject> {
+    const path = '/_matrix/policy/v1/sign';
+    return this.client.request({ destination: server, method: 'POST', path, content: event, timeoutMs });
+  }
+
   queryKeys(server: ServerName, deviceKeys: JsonObject, timeoutMs: number): Promise<JsonObject> {
     const path = `${V1}/user/keys/query`;
     return this.client.request({

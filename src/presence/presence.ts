@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { forbidden, notFound } from '../protocol/errors.ts';
 import type { RoomId, UserId } from '../protocol/ids/index.ts';
-import type { MembershipNews, StreamNews } from '../rooms/index.ts';
+import type { MembershipNews, ShadowBanSource, StreamNews } from '../rooms/index.ts';
 import type { Database } from '../storage/index.ts';
 import type { Hub, MemoryStream } from '../streams/index.ts';
 import { roomsUpTo, shareRoom } from './store.ts';
@@ -14,6 +14,8 @@ export interface PresenceDeps {
   readonly stream: MemoryStream;
   readonly isEnabled: boolean;
   readonly isLocal: (userId: UserId) => boolean;
+  /** Who is shadow-banned, and so never seen online. */
+  readonly shadowBans?: ShadowBanSource;
   readonly onError: (error: unknown) => void;
 }
 
@@ -89,7 +91,8 @@ export class Presence implements Disposable {
     const viewer = this.#viewers.get(userId) ?? { openSyncs: 0, toldPosition: this.stream.current, toldTs: now };
     viewer.openSyncs++;
     this.#viewers.set(userId, viewer);
-    const tracked = wish === 'offline' ? undefined : this.#track(userId);
+    const isHidden = wish === 'offline' || this.#deps.shadowBans?.has(userId) === true;
+    const tracked = isHidden ? undefined : this.#track(userId);
     tracked?.state.beginSync(deviceId, wish, now);
     if (tracked !== undefined && isNews(tracked.told, tracked.state.view(now))) this.#changed.add(userId);
     let isOver = false;
@@ -104,7 +107,7 @@ export class Presence implements Disposable {
 
   /** A user sets their presence and status message. */
   set(userId: UserId, presence: PresenceName, statusMsg: string | undefined): void {
-    if (!this.#deps.isEnabled) return;
+    if (!this.#deps.isEnabled || this.#deps.shadowBans?.has(userId) === true) return;
     this.#track(userId).state.set(presence, statusMsg, this.#deps.clock.now());
     this.#changed.add(userId);
   }

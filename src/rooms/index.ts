@@ -59,6 +59,7 @@ export type {
   PersonalRoomSettings,
   PushRuleSource,
   RoomPreset,
+  ShadowBanSource,
   SignerKey,
 } from './write/index.ts';
 export { parseSignedThirdParty } from './write/index.ts';

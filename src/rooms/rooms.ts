@@ -3,6 +3,7 @@ import type { SigningKey } from '../protocol/crypto/index.ts';
 import type { EventId, RoomAlias, RoomId, ServerName, UserId } from '../protocol/ids/index.ts';
 import type { Database } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
+import { PolicyServers } from './policy-servers.ts';
 import { makeReading, type Reading, RemoteRoomPreviews, RoomReads } from './read/index.ts';
 import type { IgnoredUsers } from './read/reading.ts';
 import { explainState } from './receive/explain-state.ts';
@@ -21,11 +22,13 @@ import {
   type MembershipRequest,
   Memberships,
   Messages,
+  NOBODY,
   type OwnMembershipRequest,
   type PersonalRoomSettings,
   type PushRuleSource,
   type RedactRequest,
   type ResolvedAlias,
+  Reviews,
   RoomBatches,
   RoomCreation,
   type RoomPreset,
@@ -33,6 +36,8 @@ import {
   RoomWriter,
   type SendRequest,
   type SetStateRequest,
+  type ShadowBanSource,
+  Shadows,
   ThirdPartyInvites,
   Transactions,
   type TypingEnd,
@@ -54,6 +59,7 @@ export interface RoomsDeps {
   readonly pushRules?: PushRuleSource;
   readonly guests?: GuestSource;
   readonly invitePolicy?: InvitePolicy;
+  readonly shadowBans?: ShadowBanSource;
   readonly personalSettings?: PersonalRoomSettings;
   /** Without it, rooms end at this server. */
   readonly federation?: RoomFederation | undefined;
@@ -114,12 +120,17 @@ export class Rooms {
       onStateChanged: (roomId, roomNid) => void this.federated?.sticky.reconsider(roomId, roomNid),
     });
     const pushRules = deps.pushRules ?? DEFAULT_RULES_ONLY;
-    const writer = new RoomWriter({ hotRooms, batches, clock, serverName, signingKey, pushRules });
-    const invitePolicy = deps.invitePolicy ?? ALL_INVITES;
-    const { federation, log = NO_LOG } = deps;
-    const received = { ...stores, database, hub, clock, serverName, accounts, invitePolicy, hotRooms, writer, log };
+    const { federation, log = NO_LOG, invitePolicy = ALL_INVITES } = deps;
+    const shadows = new Shadows(deps.shadowBans ?? NOBODY);
+    const policyServers = federation && new PolicyServers(federation.calls, clock);
+    const reviews = policyServers && this.#reviews(policyServers, () => writer);
+    const common = { hotRooms, clock, serverName };
+    const writer = new RoomWriter({ ...common, batches, signingKey, pushRules, shadows, reviews });
+    const received = { ...stores, ...common, database, hub, accounts, invitePolicy, writer, log, shadows };
     this.federated =
-      federation === undefined ? undefined : new FederatedRooms({ ...received, federation }, this.reading.states);
+      federation && policyServers
+        ? new FederatedRooms({ ...received, federation, policyServers }, this.reading.states)
+        : undefined;
     this.explainState = (roomId, eventId) => explainState({ ...stores, database, hotRooms }, roomId, eventId);
     this.reads = new RoomReads(this.reading, this.federated?.history);
     const write = {
@@ -135,6 +146,7 @@ export class Rooms {
       federated: this.federated,
       guests: deps.guests ?? NO_GUESTS,
       invitePolicy,
+      shadows,
       personalSettings: deps.personalSettings ?? NO_SETTINGS,
     };
     this.aliases = new Aliases(write);
@@ -244,6 +256,13 @@ export class Rooms {
   /** Sends the user's membership again with the profile of now, unless it says that already. */
   publishProfile(roomId: RoomId, userId: UserId): Promise<void> {
     return this.#memberships.publishProfile(roomId, userId);
+  }
+
+  #reviews(servers: PolicyServers, writer: () => RoomWriter): Reviews {
+    return new Reviews(servers, {
+      writer,
+      putLate: async (event, putting) => this.federated?.receiver.putOwn(event, putting),
+    });
   }
 
   /** Forgets what has expired. To be called now and then, such as once a day. */

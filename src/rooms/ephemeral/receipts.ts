@@ -8,6 +8,7 @@ import type { Hub } from '../../streams/index.ts';
 import type { StreamNews } from '../news.ts';
 import { getJoinedRoom } from '../read/access.ts';
 import type { EventReader, StoredEvent } from '../store/index.ts';
+import type { ShadowBanSource } from '../write/shadows.ts';
 import { receiptContent } from './receipt-content.ts';
 import { advanceReceipt, findReceipt, listReceiptsSince, type ReceiptRange } from './receipt-rows.ts';
 import type { UnreadCounts } from './unread-counts.ts';
@@ -32,6 +33,8 @@ export interface ReceiptsDeps {
   readonly unread: UnreadCounts;
   /** Keeps `m.fully_read`. */
   readonly accountData: Pick<AccountData, 'find' | 'set'>;
+  /** Whose receipts nobody else sees. */
+  readonly shadowBans?: ShadowBanSource;
 }
 
 /**
@@ -50,8 +53,9 @@ export class Receipts {
    * @throws M_FORBIDDEN for users who aren't in the room, M_NOT_FOUND for an event that isn't in it, M_INVALID_PARAM for
    * one that isn't in the thread
    */
-  async set({ roomId, userId, type, eventId, threadId }: NewReceipt): Promise<void> {
-    const { database, hub, unread, clock } = this.#deps;
+  async set({ roomId, userId, type: asked, eventId, threadId }: NewReceipt): Promise<void> {
+    const { database, hub, unread, clock, shadowBans } = this.#deps;
+    const type = shadowBans?.has(userId) === true ? 'm.read.private' : asked;
     const row = await database.read(async (tx) => {
       const { room_nid } = await getJoinedRoom(tx, roomId, userId);
       const stored = await this.#getEvent(tx, room_nid, eventId);

@@ -4,6 +4,7 @@ import { upTo } from '../../lru.ts';
 import type { RoomId, UserId } from '../../protocol/ids/index.ts';
 import type { Hub, MemoryStream } from '../../streams/index.ts';
 import type { StreamNews } from '../news.ts';
+import { NOBODY, type ShadowBanSource } from '../write/shadows.ts';
 
 /** Who types in a room, as of a position in the stream 'typing'. */
 export interface TypingInRoom {
@@ -36,18 +37,31 @@ export class Typing implements Disposable {
   readonly stream: MemoryStream;
   readonly #clock: Clock;
   readonly #hub: Hub;
+  readonly #shadowBans: ShadowBanSource;
   readonly #rooms = new LRUCache<RoomId, RoomTyping>(upTo(ROOMS_MAX));
   readonly #active = new Set<RoomId>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ stream, clock, hub }: { stream: MemoryStream; clock: Clock; hub: Hub }) {
+  constructor({
+    stream,
+    clock,
+    hub,
+    shadowBans = NOBODY,
+  }: {
+    stream: MemoryStream;
+    clock: Clock;
+    hub: Hub;
+    shadowBans?: ShadowBanSource;
+  }) {
     this.stream = stream;
     this.#clock = clock;
     this.#hub = hub;
+    this.#shadowBans = shadowBans;
   }
 
   /** A user types for the next `timeoutMs`. Whether they may, the caller has checked. */
   start(roomId: RoomId, userId: UserId, timeoutMs: number = TYPING_TIMEOUT_MS_DEFAULT): void {
+    if (this.#shadowBans.has(userId)) return;
     const room = this.#rooms.get(roomId) ?? { untilTs: new Map<UserId, number>(), view: this.#view([]) };
     const isNew = !room.untilTs.has(userId);
     if (isNew && room.untilTs.size >= USERS_IN_ROOM_MAX) return;

@@ -1,6 +1,7 @@
 import type { EventId, ServerName } from '../../protocol/ids/index.ts';
 import type { StoredEvent } from '../store/index.ts';
 import type { Placement } from '../write/pending.ts';
+import type { Putting } from '../write/room-writer.ts';
 
 /** What became of the events of a transaction: an error for those that were not taken. */
 export type Outcomes = ReadonlyMap<EventId, string | undefined>;
@@ -12,6 +13,10 @@ export interface Arrival {
   readonly relay: boolean;
   /** It was fetched for a gap: what is missing before it isn't fetched one by one any more. */
   readonly isFetched?: boolean;
+  /** The room's policy server doesn't recommend it. */
+  readonly isUnwelcome?: boolean;
+  /** It is of one of our users, and this goes with it. */
+  readonly own?: Pick<Putting, 'transaction' | 'also'> | undefined;
 }
 
 /** Of an event that simply follows the room as it is. */

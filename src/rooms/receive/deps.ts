@@ -4,11 +4,13 @@ import type { RoomId, ServerName } from '../../protocol/ids/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { Hub } from '../../streams/index.ts';
+import type { PolicyServers } from '../policy-servers.ts';
 import type { EventReader, StateKeys } from '../store/index.ts';
 import type { StateTree } from '../store/state-tree.ts';
 import type { AccountSource, InvitePolicy } from '../write/deps.ts';
 import type { HotRooms } from '../write/hot-rooms.ts';
 import type { RoomWriter } from '../write/room-writer.ts';
+import type { Shadows } from '../write/shadows.ts';
 
 /** What is worth a line in the log. */
 export interface ReceiveLog {
@@ -37,6 +39,8 @@ export interface ReceiveDeps {
   readonly stateTree: StateTree;
   readonly stateKeys: StateKeys;
   readonly federation: RoomFederation;
+  readonly policyServers: PolicyServers;
+  readonly shadows: Shadows;
   readonly log: ReceiveLog;
 }
 

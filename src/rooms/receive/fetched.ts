@@ -10,11 +10,13 @@ export interface Fetched {
   readonly authChains: Set<EventId>;
   /** The states after what we lack before an event, as they were claimed; undefined where nobody would tell. */
   readonly states: Map<EventId, readonly StateAt[] | undefined>;
+  /** What policy servers answered, by `reviewKey`: the event with their signature, or undefined. */
+  readonly reviews: Map<string, Event | undefined>;
 }
 
 /** Nothing was asked yet. */
 export function nothingFetched(): Fetched {
-  return { between: new Map(), authChains: new Set(), states: new Map() };
+  return { between: new Map(), authChains: new Set(), states: new Map(), reviews: new Map() };
 }
 
 /**

@@ -6,9 +6,10 @@ import type { ReadTx } from '../../storage/index.ts';
 import { insertRelay, isNamed, namedAmong, redactionsOf } from '../store/graph-rows.ts';
 import type { StoredEvent } from '../store/index.ts';
 import { type HotRoom, RoomIsHeld } from '../write/hot-room.ts';
-import type { Placement, StateAt } from '../write/pending.ts';
+import type { AlsoWrite, Placement, StateAt } from '../write/pending.ts';
 import { type Arrival, type Known, NO_PLACEMENT } from './arrival.ts';
 import { followedBy, followsAll, isAuthorisedByCurrent, mayRedact } from './arrival-checks.ts';
+import { ArrivalReviews } from './arrival-reviews.ts';
 import { moveBranch, noteBranch, placeOnBranch } from './branches.ts';
 import type { ReceiveDeps, RoomFacts } from './deps.ts';
 import { DroppedEventError } from './dropped-event-error.ts';
@@ -27,18 +28,27 @@ interface Taken {
   readonly written: Promise<void>;
 }
 
+/** What is known of an event before it is judged. */
+interface Judged extends Pick<Arrival, 'isUnwelcome'> {
+  /** The states that its sender claims after what we lack before it. */
+  readonly claimed: readonly StateAt[] | undefined;
+  readonly isAuthorised: boolean;
+}
+
 /** Gives events that came their places in rooms. Whoever calls it has the room's queue. */
 export class Placer {
   readonly #deps: ReceiveDeps;
   readonly #outOfBand: OutOfBand;
   readonly #missing: MissingEvents;
   readonly #sticky: StickyArrivals;
+  readonly #reviews: ArrivalReviews;
 
   constructor(deps: ReceiveDeps, outOfBand: OutOfBand, sticky: StickyArrivals) {
     this.#sticky = sticky;
     this.#deps = deps;
     this.#outOfBand = outOfBand;
     this.#missing = new MissingEvents(deps);
+    this.#reviews = new ArrivalReviews(deps);
   }
 
   /** What is known of events of one room that are to be taken. */
@@ -74,10 +84,9 @@ export class Placer {
     if (!room.isResident(this.#deps.serverName)) {
       return { written: this.#outOfBand.receive(room, event, arrival.origin) };
     }
-    if (event.redacts !== undefined && known.placed.has(event.redacts))
-      await this.#lookAgain(room, event.redacts, known);
-    const taken =
-      (await this.#takeFast(event, arrival, known)) ?? (await this.#takeSlow(event, arrival, known, fetched));
+    if (event.redacts !== undefined) await this.#lookAgain(room, event.redacts, known);
+    const reviewed = await this.#reviews.review(room, event, arrival, fetched);
+    const taken = (await this.#takeFast(...reviewed, known)) ?? (await this.#takeSlow(...reviewed, known, fetched));
     known.placed.add(event.eventId);
     const waiting = known.redactions.get(event.eventId);
     if (waiting === undefined) return taken;
@@ -86,6 +95,7 @@ export class Placer {
 
   /** An event that came just before the one that redacts it. */
   async #lookAgain(room: HotRoom, eventId: EventId, known: Known): Promise<void> {
+    if (!known.placed.has(eventId)) return;
     await room.latestWrite?.catch(() => undefined);
     const [stored] = await this.#deps.database.read((tx) => this.#deps.reader.byIds(tx, [eventId]));
     if (stored !== undefined) known.events.set(eventId, stored);
@@ -96,14 +106,16 @@ export class Placer {
     const { writer } = this.#deps;
     return writer.read(event.roomId, (room) => {
       if (room.held !== undefined) throw new RoomIsHeld(room.held);
+      const isUnwelcome = arrival.isUnwelcome === true;
       if (!followsAll(room, event) || !isAuthorisedByCurrent(room, event)) {
-        const place = known.named.has(event.eventId) ? undefined : placeOnBranch(room, event);
+        const place = known.named.has(event.eventId) || isUnwelcome ? undefined : placeOnBranch(room, event);
         if (place === undefined) return undefined;
         const taken = this.#put(room, event, arrival, known, place);
         moveBranch(room, event);
         return taken;
       }
-      const refused = checkAuth(event, room.auth).allowed ? undefined : ('rejected' as const);
+      const softFailed = isUnwelcome ? ('soft_failed' as const) : undefined;
+      const refused = checkAuth(event, room.auth).allowed ? softFailed : ('rejected' as const);
       return this.#put(room, event, arrival, known, { ...NO_PLACEMENT, refused });
     });
   }
@@ -112,12 +124,13 @@ export class Placer {
     const target = event.redacts === undefined ? undefined : known.events.get(event.redacts);
     const isApplied = target !== undefined && target.roomNid === room.roomNid && mayRedact(room, event, target);
     const redactsLater = event.redacts !== undefined && target === undefined ? event.redacts : undefined;
-    const { relay, origin } = arrival;
+    const { relay, origin, own } = arrival;
+    const relaying: AlsoWrite | undefined = relay ? (tx) => insertRelay(tx, event.eventId, origin) : undefined;
     for (const id of placement.missing) known.named.add(id);
     const written = this.#deps.writer.put(room, event, {
       placement: { ...placement, redactsLater },
       redacts: isApplied ? target : undefined,
-      also: relay && placement.refused === undefined ? (tx) => insertRelay(tx, event.eventId, origin) : undefined,
+      ...(placement.refused === undefined ? { also: relaying, ...own } : {}),
     });
     return { written };
   }
@@ -128,7 +141,9 @@ export class Placer {
     const isAuthorised = await this.#judgeByAuthEvents(facts, event, arrival.origin, fetched);
     const claimed = await this.#fillGapBefore(facts, event, arrival, known, fetched);
     return holdRoom(hotRooms, event.roomId, async (room) => {
-      const placement = await database.read((tx) => this.#judge(tx, room, event, claimed, isAuthorised));
+      const placement = await database.read((tx) =>
+        this.#judge(tx, room, event, { ...arrival, claimed, isAuthorised }),
+      );
       const { written } = await putLoaded(hotRooms, room, () => this.#put(room, event, arrival, known, placement));
       await written;
       const isWaiting = placement.refused === 'soft_failed' && event.stickyDurationMs !== undefined;
@@ -142,13 +157,12 @@ export class Placer {
     });
   }
 
-  /** Checks 5 and 6, and what becomes of the room. */
+  /** Checks 5 to 7, and what becomes of the room. */
   async #judge(
     tx: ReadTx,
     room: HotRoom,
     event: Event,
-    claimed: readonly StateAt[] | undefined,
-    isAuthorised: boolean,
+    { claimed, isAuthorised, isUnwelcome = false }: Judged,
   ): Promise<Placement> {
     const { reader } = this.#deps;
     // What was missing may have come while we waited.
@@ -167,7 +181,8 @@ export class Placer {
       return { ...parts, refused: 'rejected' };
     }
     const byCurrent = isCurrent ? undefined : await authStateFor(tx, this.#deps, currentState(room), event);
-    if (byCurrent !== undefined && !checkAuth(event, byCurrent).allowed) return { ...parts, refused: 'soft_failed' };
+    const isAllowed = byCurrent === undefined || checkAuth(event, byCurrent).allowed;
+    if (!isAllowed || isUnwelcome) return { ...parts, refused: 'soft_failed' };
     return { ...parts, ...(await this.#goOn(tx, room, event, before, placed)) };
   }
 

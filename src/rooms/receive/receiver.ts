@@ -1,8 +1,10 @@
+import { forbidden } from '../../protocol/errors.ts';
 import type { Event } from '../../protocol/event/index.ts';
 import { type EventId, parseRoomId, type RoomId, type ServerName } from '../../protocol/ids/index.ts';
 import { type JsonObject, readString } from '../../protocol/json/index.ts';
 import type { Arrival, Outcomes } from './arrival.ts';
 import { parse } from './arrival-checks.ts';
+import { ArrivalReviews } from './arrival-reviews.ts';
 import type { ReceiveDeps } from './deps.ts';
 import { DroppedEventError } from './dropped-event-error.ts';
 import { joinExtremities } from './dummy-events.ts';
@@ -25,11 +27,13 @@ export class Receiver {
   readonly #deps: ReceiveDeps;
   readonly #queues: RoomQueues;
   readonly #placer: Placer;
+  readonly #reviews: ArrivalReviews;
 
   constructor(deps: ReceiveDeps, queues: RoomQueues, outOfBand: OutOfBand, sticky: StickyArrivals) {
     this.#deps = deps;
     this.#queues = queues;
     this.#placer = new Placer(deps, outOfBand, sticky);
+    this.#reviews = new ArrivalReviews(deps);
   }
 
   /** Takes the events of a transaction; resolves when those that were taken are durable. Rooms go on side by side. */
@@ -58,6 +62,13 @@ export class Receiver {
   /** As `receiveOne`, for who has the room's queue already. */
   receiveInQueue(event: Event, arrival: Arrival): Promise<void> {
     return this.#takeOne(event, arrival, (work) => work());
+  }
+
+  /** Puts an event of ours into a room that has gone on since it was made. @throws MatrixError 403 */
+  async putOwn(event: Event, own: Arrival['own']): Promise<void> {
+    // All that comes before it is here: nobody makes the room wait.
+    await this.receiveInQueue(event, { origin: this.#deps.serverName, relay: false, own });
+    if (!(await this.isAccepted(event.eventId))) throw forbidden('The room changed: this is no longer allowed');
   }
 
   /** Whether an event has its place in its room and is seen there. */
@@ -96,6 +107,7 @@ export class Receiver {
     const fetched = nothingFetched();
     let rest = await verifyAll(this.#deps, events);
     for (const event of rest) outcomes.set(event.eventId, 'too much is missing before it');
+    await this.#reviews.prefetch(roomId, rest, fetched);
     const settle = (event: Event, error: unknown) => {
       outcomes.set(event.eventId, error === undefined ? undefined : this.#reasonOf(error, event));
     };

@@ -1,6 +1,6 @@
 /** What sticky events (MSC4354) get beyond others: a second look when they were soft-failed, delivery though we have them. */
 import { checkAuth } from '../../protocol/auth/index.ts';
-import { stickyUntil } from '../../protocol/event/index.ts';
+import { type Event, stickyUntil } from '../../protocol/event/index.ts';
 import type { RoomId } from '../../protocol/ids/index.ts';
 import { STICKY, type StreamNews } from '../news.ts';
 import {
@@ -12,6 +12,7 @@ import {
 } from '../store/index.ts';
 import type { HotRoom } from '../write/hot-room.ts';
 import { NO_PLACEMENT } from './arrival.ts';
+import { policyOf } from './arrival-reviews.ts';
 import type { ReceiveDeps } from './deps.ts';
 import { holdRoom } from './held-room.ts';
 import { putLoaded } from './put-loaded.ts';
@@ -104,10 +105,17 @@ export class StickyArrivals {
     // State comes in by state resolution, with the events that build on it.
     if (event.isState || !room.isResident(this.#deps.serverName)) return false;
     const state = await database.read((tx) => authStateFor(tx, this.#deps, currentState(room), event));
-    if (!checkAuth(event, state).allowed) return false;
+    if (!checkAuth(event, state).allowed || (await this.#isUnwelcome(event))) return false;
     const before = { root: stateBefore, changes: new Map() };
     const placement = { ...NO_PLACEMENT, stateBefore: before };
     await putLoaded(hotRooms, room, () => writer.put(room, event, { placement }));
     return true;
+  }
+
+  /** Whether it lacks the signature of the room's policy server. */
+  async #isUnwelcome(event: Event): Promise<boolean> {
+    const { hotRooms, policyServers } = this.#deps;
+    const policy = await policyOf(hotRooms, event.roomId);
+    return policy !== undefined && !(await policyServers.isSigned(policy, event));
   }
 }

@@ -57,6 +57,7 @@ export class Aliases {
       assertJoined(room, userId);
       return room.roomNid;
     });
+    if (this.#deps.shadows.has(userId)) return;
     try {
       await this.#deps.database.write('main', (tx) => insertAlias(tx, alias, roomNid, userId));
     } catch (error) {
@@ -72,6 +73,7 @@ export class Aliases {
     const row = await this.#deps.database.read((tx) => findAlias(tx, alias));
     if (row === undefined) throw notFound(`Room alias ${alias} not found`);
     if (row.creator !== requester.userId) await this.#assertMayManage(row.room_id, requester);
+    if (this.#deps.shadows.has(requester.userId)) return;
     await this.#deps.database.write('main', (tx) => deleteAlias(tx, alias));
     await this.#unlist(row.room_id, alias, requester.userId);
   }
@@ -97,6 +99,7 @@ export class Aliases {
     const room = await this.#deps.hotRooms.find(roomId);
     if (room === undefined) throw notFound('Unknown room');
     await this.#assertMayManage(roomId, requester);
+    if (this.#deps.shadows.has(requester.userId)) return;
     await this.#deps.database.write('main', (tx) => setRoomPublic(tx, room.roomNid, isPublic));
   }
 

@@ -76,6 +76,8 @@ export class RoomCreation {
     const alias = await this.#freeAlias(options.aliasLocalpart);
     const profile = await this.#deps.accounts.getProfile(creator);
     const invitations = await this.#invitations(creator, invitees, options.isDirect === true);
+    // A shadow-banned user has the room to themselves.
+    if (this.#deps.shadows.has(creator)) invitations.length = 0;
 
     const trusted = preset.trustsInvitees ? invitees : [];
     const room = new NewRoom(this.#deps, rules, creator, createContent(rules, creator, trusted, options));
@@ -86,7 +88,7 @@ export class RoomCreation {
     const isRemote = (userId: UserId) => this.#deps.federated !== undefined && serverNameOf(userId) !== serverName;
     for (const [userId, content] of invitations) if (!isRemote(userId)) room.add('m.room.member', userId, content);
 
-    await this.#write(room, creator, alias, options.visibility === 'public');
+    await this.#write(room, creator, alias, options.visibility === 'public' && !this.#deps.shadows.has(creator));
     await this.#inviteRemote(
       room.roomId,
       creator,

@@ -6,6 +6,7 @@ import type { FederatedRooms } from '../receive/index.ts';
 import type { EventReader } from '../store/index.ts';
 import type { HotRooms } from './hot-rooms.ts';
 import type { RoomWriter } from './room-writer.ts';
+import type { Shadows } from './shadows.ts';
 import type { Transactions } from './transactions.ts';
 
 /** What the rooms ask of accounts. */
@@ -49,6 +50,7 @@ export interface WriteDeps {
   readonly accounts: AccountSource;
   readonly guests: GuestSource;
   readonly invitePolicy: InvitePolicy;
+  readonly shadows: Shadows;
   readonly personalSettings: PersonalRoomSettings;
   /** Undefined where this server doesn't federate. */
   readonly federated: FederatedRooms | undefined;

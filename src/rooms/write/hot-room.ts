@@ -6,7 +6,13 @@ import {
   roomCreators,
   selectAuthEvents,
 } from '../../protocol/auth/index.ts';
-import { type Event, PREV_EVENTS_MAX } from '../../protocol/event/index.ts';
+import {
+  type Event,
+  POLICY_TYPE,
+  type PolicyServer,
+  PREV_EVENTS_MAX,
+  policyServerOf,
+} from '../../protocol/event/index.ts';
 import { type EventId, parseRoomId, type RoomId, type ServerName, type UserId } from '../../protocol/ids/index.ts';
 import { readObject, readString } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
@@ -161,6 +167,16 @@ export class HotRoom {
   /** Whether a user of this server is in the room, so that we follow it. */
   isResident(serverName: ServerName): boolean {
     return this.members.joinedOf(serverName) > 0;
+  }
+
+  /**
+   * The policy server that the room uses now. Spec: server-server-api/#determining-if-a-policy-server-is-enabled-in-a-room
+   * @throws StateNotLoaded
+   */
+  policyServer(): PolicyServer | undefined {
+    if (this.entry(POLICY_TYPE, '') === undefined) return undefined;
+    const policy = policyServerOf(this.stateEvent(POLICY_TYPE, '')?.content ?? {});
+    return policy !== undefined && this.isResident(policy.via) ? policy : undefined;
   }
 
   isJoined(userId: UserId): boolean {

@@ -11,9 +11,11 @@ export {
   type SetStateRequest,
   type TransactionOf,
 } from './messages.ts';
+export { Reviews } from './reviews.ts';
 export { RoomBatches, type TypingEnd } from './room-batches.ts';
 export type { RoomPreset } from './room-presets.ts';
 export { RoomWriter } from './room-writer.ts';
+export { NOBODY, type ShadowBanSource, Shadows } from './shadows.ts';
 export {
   type KeyCheck,
   parseSignedThirdParty,

@@ -46,6 +46,7 @@ export class Memberships {
   async join(request: OwnMembershipRequest): Promise<EventId> {
     const { roomId, userId } = request;
     const remote = await this.#remoteFor(roomId);
+    if (remote !== undefined && this.#deps.shadows.has(userId)) return this.#deps.shadows.newId();
     if (remote !== undefined) return remote.memberships.join(remoteRequest(request));
     const admission = await admissionTo(this.#deps, roomId, userId);
     const profile = await this.#deps.accounts.getProfile(userId);
@@ -81,6 +82,7 @@ export class Memberships {
   async knock(request: OwnMembershipRequest): Promise<EventId> {
     const { roomId, userId, reason, content } = request;
     const remote = await this.#remoteFor(roomId);
+    if (remote !== undefined && this.#deps.shadows.has(userId)) return this.#deps.shadows.newId();
     if (remote !== undefined) return remote.memberships.knock(remoteRequest(request));
     const profile = profileContent(await this.#deps.accounts.getProfile(userId));
     return this.#deps.writer.append(roomId, (room) => {

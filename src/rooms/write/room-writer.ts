@@ -1,16 +1,8 @@
 import type { Clock } from '../../clock.ts';
 import { checkAuth } from '../../protocol/auth/index.ts';
-import { addSignature, type SigningKey } from '../../protocol/crypto/index.ts';
-import { badJson, forbidden, tooLarge } from '../../protocol/errors.ts';
-import {
-  BadPduError,
-  buildEvent,
-  canonicalJsonFor,
-  Event,
-  type EventDraft,
-  eventSignedText,
-  referenceHash,
-} from '../../protocol/event/index.ts';
+import type { SigningKey } from '../../protocol/crypto/index.ts';
+import { forbidden } from '../../protocol/errors.ts';
+import { type Event, type EventDraft, referenceHash } from '../../protocol/event/index.ts';
 import { type EventId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import type { JsonObject } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
@@ -18,11 +10,14 @@ import type { WriteTx } from '../../storage/types.ts';
 import type { StoredEvent } from '../store/index.ts';
 import { EMPTY_STATE } from '../store/state-tree.ts';
 import { consequencesAt, figuresAfter } from './consequences.ts';
-import { authEntriesOf, inEventParts, newEventId, nextDepth, refusedEvent } from './event-parts.ts';
-import { type Extremity, HotRoom, RoomIsHeld, type StateEntry, StateNotLoaded } from './hot-room.ts';
+import { authEntriesOf, refusedEvent } from './event-parts.ts';
+import { type Extremity, HotRoom, RoomIsHeld, StateNotLoaded } from './hot-room.ts';
 import type { HotRooms } from './hot-rooms.ts';
+import { OwnEvents } from './own-events.ts';
 import type { AlsoWrite, ClientTransaction, PendingEvent, Placement } from './pending.ts';
+import type { Reviews } from './reviews.ts';
 import type { RoomBatches } from './room-batches.ts';
+import type { Shadows } from './shadows.ts';
 import { judgeUnread, type PushRuleSource } from './unread.ts';
 
 /** An event that somebody wants to send: all that the room itself doesn't decide. */
@@ -40,6 +35,14 @@ export interface Proposal {
   readonly transaction?: ClientTransaction;
 }
 
+/** How an event that was judged is put into its room. */
+export interface Putting {
+  readonly placement?: Placement | undefined;
+  readonly redacts?: StoredEvent | undefined;
+  readonly transaction?: ClientTransaction | undefined;
+  readonly also?: AlsoWrite | undefined;
+}
+
 /** What to do, decided on a room as it is: send an event, or nothing, since this event says it already. */
 export type Decision = Proposal | { readonly already: EventId };
 
@@ -50,6 +53,9 @@ export interface RoomWriterDeps {
   readonly serverName: ServerName;
   readonly signingKey: SigningKey;
   readonly pushRules: PushRuleSource;
+  readonly shadows: Shadows;
+  /** Undefined where this server doesn't federate: then no policy server can be asked. */
+  readonly reviews: Reviews | undefined;
 }
 
 /** A decision asks for few state events; one that never has enough is wrong. */
@@ -61,10 +67,12 @@ const LOADS_MAX = 10;
  */
 export class RoomWriter {
   readonly #deps: RoomWriterDeps;
+  readonly #own: OwnEvents;
   #lastFoundingTs = 0;
 
   constructor(deps: RoomWriterDeps) {
     this.#deps = deps;
+    this.#own = new OwnEvents(deps);
   }
 
   /**
@@ -73,13 +81,20 @@ export class RoomWriter {
    * @throws MatrixError 403 for an unknown room and where the rules refuse the event, 413 where it is too large
    */
   async append(roomId: RoomId, decide: (room: HotRoom) => Decision, also?: AlsoWrite): Promise<EventId> {
+    const { shadows, reviews, batches } = this.#deps;
     const { eventId, written } = await this.read(roomId, (room) => {
       if (room.held !== undefined) throw new RoomIsHeld(room.held);
       const decision = decide(room);
       if ('already' in decision) return { eventId: decision.already, written: room.latestWrite };
-      const pending = this.#advance(room, decision);
+      const event = this.#judged(room, decision);
+      const shadow = shadows.shadowOf(event, decision.transaction);
+      if (shadow !== undefined) return { eventId: shadow, written: undefined };
+      const policy = reviews?.policyOf(room, event);
+      if (policy !== undefined) {
+        return { eventId: event.eventId, written: reviews?.append(policy, event, { ...decision, also }) };
+      }
       // In the turn in which it was put into the room: batches keep the order of the room.
-      return { eventId: pending.event.eventId, written: this.#deps.batches.enqueue(room, pending, also) };
+      return { eventId: event.eventId, written: batches.enqueue(room, this.#put(room, event, decision), also) };
     });
     await written;
     return eventId;
@@ -110,55 +125,44 @@ export class RoomWriter {
   }
 
   /**
-   * Puts an event of another server, which was judged on the room as it is in this turn, into the room. Resolves when it is
+   * Puts an event that was made before, mostly of another server, and which was judged on the room as it is in this turn, into the room. Resolves when it is
    * durable.
    * @throws StateNotLoaded: call it within `read`
    */
-  put(
-    room: HotRoom,
-    event: Event,
-    {
-      placement,
-      redacts,
-      also,
-    }: { placement?: Placement | undefined; redacts?: StoredEvent | undefined; also?: AlsoWrite | undefined },
-  ): Promise<void> {
+  put(room: HotRoom, event: Event, { placement, redacts, transaction, also }: Putting): Promise<void> {
     const pending =
       placement?.refused === undefined
-        ? this.#put(room, event, { ...(redacts === undefined ? {} : { redacts }) }, placement)
+        ? this.#put(room, event, { redacts, transaction }, placement)
         : refusedEvent(room, event, placement);
     return this.#deps.batches.enqueue(room, pending, also);
   }
 
-  /** An event of ours that isn't put into its room yet, as for an invite that another server signs too. */
+  /**
+   * An event of ours that isn't put into its room yet, as for an invite that another server signs too; signed by the room's
+   * policy server where it has one. @throws MatrixError as `append`
+   */
   async draft(roomId: RoomId, decide: (room: HotRoom) => Proposal): Promise<Event> {
-    return this.read(roomId, (room) => {
-      const proposal = decide(room);
-      const event = this.#build(room.rules, roomId, proposal, room.nextPrevEvents(), authEntriesOf(room, proposal));
-      const verdict = checkAuth(event, room.auth);
-      if (!verdict.allowed) throw forbidden(verdict.reason);
-      return event;
+    const { reviews } = this.#deps;
+    const { event, policy } = await this.read(roomId, (room) => {
+      const judged = this.#judged(room, decide(room));
+      return { event: judged, policy: reviews?.policyOf(room, judged) };
     });
+    return policy === undefined || reviews === undefined ? event : reviews.sign(policy, event);
   }
 
   /** An event of another server's user, for that server to complete and sign. @throws StateNotLoaded: call it within `read` */
   template(room: HotRoom, proposal: Proposal): Event {
-    return this.#build(room.rules, room.roomId, proposal, room.nextPrevEvents(), authEntriesOf(room, proposal));
+    return this.#own.propose(room.rules, room.roomId, proposal, room.nextPrevEvents(), authEntriesOf(room, proposal));
   }
 
   /** Signs an event of ours from another server's template, as to join a room. */
   build(rules: RoomVersionRules, draft: Omit<EventDraft, 'eventId'>): Event {
-    const { serverName, signingKey } = this.#deps;
-    const ownId = rules.eventIds === 'in-event' ? { eventId: newEventId(serverName) } : {};
-    return buildEvent({ ...draft, ...ownId }, rules, serverName, signingKey);
+    return this.#own.complete(rules, draft);
   }
 
   /** The event with our signature beside those it has. */
   countersign(event: Event): Event {
-    const { serverName, signingKey } = this.#deps;
-    const signature = signingKey.sign(eventSignedText(event.pdu, event.rules));
-    const pdu = addSignature(event.pdu, serverName, signingKey.keyId, signature);
-    return Event.fromJson(event.eventId, canonicalJsonFor(pdu, event.rules), event.rules);
+    return this.#own.countersign(event);
   }
 
   /** A room that doesn't exist yet, with its create event. `roomId`: before room version 12. */
@@ -169,14 +173,14 @@ export class RoomWriter {
   ): { readonly room: HotRoom; readonly pending: PendingEvent } {
     const originServerTs = this.#foundingTs();
     const proposal: Proposal = { type: 'm.room.create', stateKey: '', originServerTs, ...create };
-    const event = this.#build(rules, roomId, proposal, [], []);
+    const event = this.#own.propose(rules, roomId, proposal, [], []);
     const room = new HotRoom(event.roomId, rules, { roomNid: 0, stateRoot: EMPTY_STATE, rowVersion: 0 });
     return { room, pending: this.#put(room, event, proposal) };
   }
 
   /** Puts a further event into a room that `found` has made. @throws MatrixError as `append` */
   extend(room: HotRoom, proposal: Proposal): PendingEvent {
-    return this.#advance(room, proposal);
+    return this.#put(room, this.#judged(room, proposal), proposal);
   }
 
   /** Writes such a room, all in one transaction. `insert` makes its row and returns its nid. */
@@ -195,51 +199,19 @@ export class RoomWriter {
     return this.#lastFoundingTs;
   }
 
-  #advance(room: HotRoom, proposal: Proposal): PendingEvent {
-    const authEntries = authEntriesOf(room, proposal);
-    const event = this.#build(room.rules, room.roomId, proposal, room.nextPrevEvents(), authEntries);
+  /** What somebody proposes, as an event that the rules allow now. */
+  #judged(room: HotRoom, proposal: Proposal): Event {
+    const event = this.template(room, proposal);
     const verdict = checkAuth(event, room.auth);
     if (!verdict.allowed) throw forbidden(verdict.reason);
-    return this.#put(room, event, proposal);
-  }
-
-  #build(
-    rules: RoomVersionRules,
-    roomId: RoomId | undefined,
-    proposal: Proposal,
-    prev: readonly Extremity[],
-    auth: readonly StateEntry[],
-  ): Event {
-    const { clock, serverName, signingKey } = this.#deps;
-    const { type, sender, stateKey, content, redacts, stickyDurationMs } = proposal;
-    const isRoomless = rules.createEventIsRoomId && type === 'm.room.create';
-    const draft = {
-      type,
-      sender,
-      content,
-      originServerTs: proposal.originServerTs ?? clock.now(),
-      depth: nextDepth(prev),
-      prevEvents: prev.map((extremity) => extremity.eventId),
-      authEvents: auth.map((entry) => entry.eventId),
-      ...(isRoomless || roomId === undefined ? {} : { roomId }),
-      ...(stateKey === undefined ? {} : { stateKey }),
-      ...(redacts === undefined ? {} : { redacts: redacts.event.eventId }),
-      ...(stickyDurationMs === undefined ? {} : { stickyDurationMs }),
-      ...(rules.eventIds === 'in-event' ? inEventParts(rules, serverName, prev, auth) : {}),
-    };
-    try {
-      return buildEvent(draft, rules, serverName, signingKey);
-    } catch (error) {
-      if (!(error instanceof BadPduError)) throw error;
-      throw error.reason === 'too-large' ? tooLarge(error.message) : badJson(error.message);
-    }
+    return event;
   }
 
   /** The event passed: the room goes on from it. */
   #put(
     room: HotRoom,
     event: Event,
-    proposal: Pick<Proposal, 'redacts' | 'transaction'>,
+    proposal: Pick<Putting, 'redacts' | 'transaction'>,
     placement?: Placement,
   ): PendingEvent {
     const turned = placement?.turned;

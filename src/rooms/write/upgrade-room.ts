@@ -102,6 +102,11 @@ export class RoomUpgrades {
     if (old.canonicalAlias !== undefined) room.add('m.room.canonical_alias', '', old.canonicalAlias);
     room.add('m.room.power_levels', '', movedPowerLevels(old, rules, [sender, ...creators], sender));
 
+    // What a shadow-banned user makes takes nothing from the old room.
+    if (this.#deps.shadows.has(sender)) {
+      await room.write(false, []);
+      return room.roomId;
+    }
     const isPublic = row?.is_public === 1;
     await room.write(isPublic, [
       async (tx, roomNid) => {
