@@ -106,16 +106,15 @@ export class Placer {
     const { writer } = this.#deps;
     return writer.read(event.roomId, (room) => {
       if (room.held !== undefined) throw new RoomIsHeld(room.held);
-      const isUnwelcome = arrival.isUnwelcome === true;
+      const unwelcome = arrival.isUnwelcome === true ? ('soft_failed' as const) : undefined;
       if (!followsAll(room, event) || !isAuthorisedByCurrent(room, event)) {
-        const place = known.named.has(event.eventId) || isUnwelcome ? undefined : placeOnBranch(room, event);
+        const place = known.named.has(event.eventId) || unwelcome ? undefined : placeOnBranch(room, event);
         if (place === undefined) return undefined;
         const taken = this.#put(room, event, arrival, known, place);
         moveBranch(room, event);
         return taken;
       }
-      const softFailed = isUnwelcome ? ('soft_failed' as const) : undefined;
-      const refused = checkAuth(event, room.auth).allowed ? softFailed : ('rejected' as const);
+      const refused = checkAuth(event, room.auth).allowed ? unwelcome : ('rejected' as const);
       return this.#put(room, event, arrival, known, { ...NO_PLACEMENT, refused });
     });
   }

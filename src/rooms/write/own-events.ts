@@ -35,7 +35,7 @@ export class OwnEvents {
     prev: readonly Extremity[],
     auth: readonly StateEntry[],
   ): Event {
-    const { type, sender, stateKey, content, redacts } = proposal;
+    const { type, sender, stateKey, content, redacts, stickyDurationMs } = proposal;
     const isRoomless = rules.createEventIsRoomId && type === 'm.room.create';
     const draft = {
       type,
@@ -48,6 +48,7 @@ export class OwnEvents {
       ...(isRoomless || roomId === undefined ? {} : { roomId }),
       ...(stateKey === undefined ? {} : { stateKey }),
       ...(redacts === undefined ? {} : { redacts: redacts.event.eventId }),
+      ...(stickyDurationMs === undefined ? {} : { stickyDurationMs }),
       ...(rules.eventIds === 'in-event' ? inEventParts(rules, this.#serverName, prev, auth) : {}),
     };
     try {
