@@ -22,6 +22,7 @@ const SAMPLE_PARAMS: Readonly<Record<string, string>> = {
   roomId: '!nowhere:example.org',
   roomIdOrAlias: '!nowhere:example.org',
   eventId: '$nothing:example.org',
+  reportId: '1',
   roomAlias: '#nothing:example.org',
   serverName: 'example.org',
   keyName: 'displayname',
