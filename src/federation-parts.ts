@@ -112,7 +112,7 @@ export function makeFederationParts(deps: FederationPartsDeps): FederationParts 
   });
   const { serverName } = accounts;
   const deviceNews = new DevicesToServers({ ...consumer, devices, rooms, sender, outbox: eduOutbox, serverName });
-  const presenceNews = new PresenceToServers({ database, hub, clock, presence, rooms, sender, serverName, log });
+  const presenceNews = new PresenceToServers({ hub, clock, presence, sender, serverName, log });
   const edus = new Map([
     ...ephemeralFromServers({ rooms, receipts, typing }),
     ...presenceFromServers({ presence, clock }),

@@ -72,8 +72,8 @@ export class DevicesToServers implements AsyncDisposable {
   }
 
   async #edusOf(userId: UserId, position: number): Promise<readonly StoredEdu[]> {
-    const { serverName, devices } = this.#deps;
-    const servers = await this.#serversOf(userId);
+    const { serverName, devices, rooms, sender } = this.#deps;
+    const servers = new Set(await sender.serversInAny(await rooms.joinedRooms(userId)));
     servers.delete(serverName);
     if (servers.size === 0) return [];
     const [other] = servers;
@@ -106,18 +106,6 @@ export class DevicesToServers implements AsyncDisposable {
         ? []
         : [{ destination, key: `keys ${userId}`, edu: { edu_type: 'm.signing_key_update', content: signing } }]),
     ]);
-  }
-
-  async #serversOf(userId: UserId): Promise<Set<ServerName>> {
-    const { rooms, sender, database } = this.#deps;
-    const servers = new Set<ServerName>();
-    for (const roomId of await rooms.joinedRooms(userId)) {
-      const room = await rooms.snapshot(roomId);
-      if (room === undefined) continue;
-      for (const server of await database.read((tx) => sender.serversIn(tx, room.roomNid, room.stateRoot)))
-        servers.add(server);
-    }
-    return servers;
   }
 }
 

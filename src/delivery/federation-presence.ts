@@ -11,17 +11,13 @@ import {
   readInteger,
   readString,
 } from '../protocol/json/index.ts';
-import type { Rooms } from '../rooms/index.ts';
-import type { Database } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import type { FederationSender } from './federation-sender.ts';
 
 export interface PresenceToServersDeps {
-  readonly database: Database;
   readonly hub: Hub;
   readonly clock: Clock;
   readonly presence: Presence;
-  readonly rooms: Rooms;
   readonly sender: FederationSender;
   readonly serverName: ServerName;
   readonly log: { warn(fields: object, message: string): void };
@@ -76,23 +72,9 @@ export class PresenceToServers implements Disposable {
       const { presence: named, ...rest } = presenceJson(view, now);
       // MSC3026's `busy` is unknown to the specification between servers.
       const push = [{ user_id: userId, presence: named === 'busy' ? 'online' : named, last_active_ago: 0, ...rest }];
-      const servers = await this.#serversOf(userId);
+      const servers = await sender.serversInAny([...presence.roomsOf(userId)]);
       sender.sendEdu(servers, { type: 'm.presence', content: { push }, key: `presence ${userId}`, isLasting: false });
     }
-  }
-
-  async #serversOf(userId: UserId): Promise<ReadonlySet<ServerName>> {
-    const { presence, rooms, database, sender, serverName } = this.#deps;
-    const servers = new Set<ServerName>();
-    for (const roomId of presence.roomsOf(userId)) {
-      const room = await rooms.snapshot(roomId);
-      if (room === undefined) continue;
-      for (const server of await database.read((tx) => sender.serversIn(tx, room.roomNid, room.stateRoot))) {
-        servers.add(server);
-      }
-    }
-    servers.delete(serverName);
-    return servers;
   }
 }
 

@@ -1,14 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Federation } from '../federation/index.ts';
-import { parseUserId, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
+import { parseUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import { type JsonObject, readString } from '../protocol/json/index.ts';
 import type { Rooms } from '../rooms/index.ts';
 import type { Database, ReadTx } from '../storage/index.ts';
 import type { Cursors, Hub, Streams } from '../streams/index.ts';
 import type { DurableEdus } from './durable-edus.ts';
 import { Destination, type DestinationPort, type OutgoingEvent, type StoredEdus } from './federation-destination.ts';
-import { deleteBehind, listBehind, listOutgoing, type OutgoingRow, putBehind } from './federation-store.ts';
+import {
+  deleteBehind,
+  listBehind,
+  listOutgoing,
+  listStateRoots,
+  type OutgoingRow,
+  putBehind,
+} from './federation-store.ts';
 import { ownSticky } from './own-sticky.ts';
 import { RoomServers } from './room-servers.ts';
 
@@ -96,6 +103,17 @@ export class FederationSender implements AsyncDisposable, DestinationPort {
   /** The servers in a room as it is now. */
   serversIn(tx: ReadTx, roomNid: number, stateRoot: number): Promise<ReadonlySet<ServerName>> {
     return this.#servers.at(tx, roomNid, stateRoot);
+  }
+
+  /** The servers in any of some rooms, as these are now. Loads no room. */
+  serversInAny(roomIds: readonly RoomId[]): Promise<ReadonlySet<ServerName>> {
+    return this.#deps.database.read(async (tx) => {
+      const servers = new Set<ServerName>();
+      for (const { room_nid, state_root } of await listStateRoots(tx, roomIds)) {
+        for (const server of await this.#servers.at(tx, room_nid, state_root)) servers.add(server);
+      }
+      return servers;
+    });
   }
 
   async transact(destination: ServerName, pdus: readonly JsonObject[], edus: readonly JsonObject[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { EventId, ServerName, UserId } from '../protocol/ids/index.ts';
+import type { EventId, RoomId, ServerName, UserId } from '../protocol/ids/index.ts';
 import { clustered, compiledOnce, type Migrations, type ReadTx, upsert, type WriteTx } from '../storage/index.ts';
 
 /** A server that didn't take what we sent. Servers that keep up have no row. */
@@ -48,6 +48,18 @@ export interface OutgoingRow {
 export function listOutgoing(tx: ReadTx, from: number, to: number, limit: number): Promise<readonly OutgoingRow[]> {
   return tx.run(outgoing, { from, to, limit });
 }
+
+/** The rooms with these ids, each with the root of its current state. */
+export function listStateRoots(
+  tx: ReadTx,
+  roomIds: readonly RoomId[],
+): Promise<readonly { readonly room_nid: number; readonly state_root: number }[]> {
+  return tx.run(stateRoots, { roomIds });
+}
+
+const stateRoots = compiledOnce<{ roomIds: readonly RoomId[] }>()((db, p) =>
+  db.selectFrom('rooms').select(['room_nid', 'state_root']).where('room_id', 'in', p.texts('roomIds')),
+);
 
 export function listBehind(tx: ReadTx): Promise<readonly FederationDestinationsTable[]> {
   return tx.db.selectFrom('federation_destinations').selectAll().execute();
