@@ -6,8 +6,8 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 const ROOT = path.join(import.meta.dirname, '..');
-// Suites of their own: the browser needs Chromium, interop a Synapse, scanning a ClamAV, turn a coturn, and durability takes its time.
-const SLOW = /^spec-tests[/\\](browser|interop|durability|scanning|turn)[/\\]/;
+// Suites of their own: the browser needs Chromium, interop a Synapse, bots a Python, scanning a ClamAV, turn a coturn, and durability and growth take their time.
+const SLOW = /^spec-tests[/\\](bots|browser|growth|interop|durability|scanning|turn)[/\\]/;
 
 const only = process.argv.slice(2).map((name) => path.relative(ROOT, path.resolve(name)));
 const files = globSync(['src/**/*.test.ts', 'spec-tests/**/*.test.ts', 'bench/**/*.test.ts'], { cwd: ROOT })

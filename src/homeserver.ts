@@ -122,6 +122,7 @@ export async function startHomeserver(config: Config, deps: HomeserverDeps = {})
     federationAuthenticator: domains.federation?.verifier,
     rateLimits,
     remoteOf,
+    allowQueryTokens: config.login.query_tokens,
     logger: logger.child({ part: 'http' }),
     metrics: metrics.requests,
     clock,

@@ -183,3 +183,17 @@ describe('sessions', () => {
     assert.deepEqual(profile.body, {});
   });
 });
+
+describe('access tokens in the address', () => {
+  const whoami = async (server: TestServer) => {
+    const { accessToken } = await server.register('alice');
+    return (await server.request('GET', `/_matrix/client/v3/account/whoami?access_token=${accessToken}`)).status;
+  };
+
+  it('are refused unless the configuration takes them', async () => {
+    await using strict = await TestServer.start({ inProcess: true });
+    assert.equal(await whoami(strict), 401);
+    await using lenient = await TestServer.start({ inProcess: true, config: { login: { query_tokens: true } } });
+    assert.equal(await whoami(lenient), 200);
+  });
+});

@@ -32,6 +32,10 @@ export const loginSection = z
         description: 'How long a refresh token lives from its last use. Without it: for good.',
         examples: ['90d'],
       }),
+    query_tokens: z.boolean().prefault(false).meta({
+      description:
+        'Takes access tokens from the address of a request too (?access_token=), for old bots. Off, since the specification forbids it now: addresses end up in logs.',
+    }),
   })
   .prefault({})
   .meta({ description: 'Passwords and access tokens.' });
