@@ -144,7 +144,6 @@ export class Connections implements AsyncDisposable {
       ...(ca === undefined ? {} : { ca: [...ca] }),
       ...(allowPrivateAddresses ? {} : { lookup: lookupPublic }),
       ...(isIP(certificateName) === 0 ? { servername: certificateName } : {}),
-      ...(sourceAddress === undefined ? {} : { localAddress: sourceAddress }),
       timeout: CONNECT_TIMEOUT_MS,
       allowH2: false,
       minVersion: 'TLSv1.2',
@@ -152,7 +151,9 @@ export class Connections implements AsyncDisposable {
     const pool = new Pool(`https://${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${port}`, {
       connections: CONNECTIONS_MAX,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connect: ({ servername: _servername, ...options }, callback) => connect(options, callback),
+      // undici takes the local address from here alone.
+      connect: ({ servername: _servername, ...options }, callback) =>
+        connect(sourceAddress === undefined ? options : { ...options, localAddress: sourceAddress }, callback),
     });
     const made = this.#pools.get(key);
     if (made !== undefined) return made;

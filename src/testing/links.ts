@@ -58,7 +58,7 @@ class Wire {
   }
 }
 
-/** Both directions between two servers. */
+/** What is between two servers, in both directions or in one. */
 export class Link {
   readonly #wires: readonly Wire[];
 
@@ -117,6 +117,11 @@ export class Links implements AsyncDisposable {
   /** The link between two servers. */
   between(one: number, other: number): Link {
     return new Link([this.#wire(Links.addressOf(one), other), this.#wire(Links.addressOf(other), one)]);
+  }
+
+  /** What one server asks and tells another one; what that one does by itself goes another way. */
+  from(one: number, to: number): Link {
+    return new Link([this.#wire(Links.addressOf(one), to)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

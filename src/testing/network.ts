@@ -22,6 +22,8 @@ export interface Network extends AsyncDisposable {
   readonly caFile: string;
   /** The wires between two servers, to cut, slow down or silence them. */
   between(one: NetworkServer, other: NetworkServer): Link;
+  /** The wire for the requests that one server makes to another one. */
+  from(one: NetworkServer, to: NetworkServer): Link;
   /** The wires between a server and all others. */
   linksOf(one: NetworkServer): readonly Link[];
 }
@@ -71,6 +73,7 @@ export async function network<N extends number>(
     servers,
     caFile: files.ca,
     between: (one, other) => links.between(one.index, other.index),
+    from: (one, to) => links.from(one.index, to.index),
     linksOf: (one) => servers.flatMap((other) => (other === one ? [] : [links.between(one.index, other.index)])),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
