@@ -35,7 +35,7 @@ import { signJson } from './protocol/crypto/index.ts';
 import { makeRoomParts, type RoomParts } from './room-parts.ts';
 import { eventsStream, receiptsStream, roomsMigrations } from './rooms/index.ts';
 import { readOrMakeSigningKeys } from './signing-key-file.ts';
-import { joinMigrations, openDatabase } from './storage/index.ts';
+import { type Database, joinMigrations, openDatabase } from './storage/index.ts';
 import { Cursors, Hub, streamsMigrations } from './streams/index.ts';
 import { createLogger, type Logger } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -62,6 +62,7 @@ export interface Homeserver extends AsyncDisposable {
 
 /** The parts below HTTP: what commands of the CLI work on when no server runs. */
 export interface Domains extends RoomParts, ClientParts, FederationParts {
+  readonly database: Database;
   readonly accounts: Accounts;
   readonly media: Media;
   readonly identity: Identity;
@@ -266,6 +267,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
 
   const opened = parts.move();
   return {
+    database,
     accounts,
     media,
     identity,
