@@ -81,8 +81,8 @@ describe('registration', () => {
     assert.equal(guest.status, 200);
     const token = guest.body.access_token;
     assert.equal((await server.request('GET', WHOAMI, { token })).body.is_guest, true);
-    const devices = await server.request('GET', '/_matrix/client/v3/devices', { token });
-    assert.deepEqual([devices.status, devices.body.errcode], [403, 'M_GUEST_ACCESS_FORBIDDEN']);
+    const room = await server.request('POST', '/_matrix/client/v3/createRoom', { token, body: {} });
+    assert.deepEqual([room.status, room.body.errcode], [403, 'M_GUEST_ACCESS_FORBIDDEN']);
   });
 
   it('does not go on with a session of another endpoint or one that is made up', async () => {

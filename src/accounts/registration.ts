@@ -34,6 +34,8 @@ export interface RegistrationWish extends SessionWish {
   readonly password?: string | undefined;
   /** No session is wanted. */
   readonly inhibitLogin?: boolean | undefined;
+  /** The guest who registers, and so keeps the account. */
+  readonly guest?: UserId | undefined;
 }
 
 /** An account that an administrator makes. */
@@ -113,17 +115,22 @@ export class Registration {
   async assertPossible(wish: RegistrationWish): Promise<void> {
     parseWish(wish);
     if (wish.password !== undefined) this.#passwords.check(wish.password);
-    if (wish.username !== undefined) await this.assertAvailable(wish.username);
+    if (wish.guest !== undefined) assertOwnName(wish.guest, wish.username);
+    else if (wish.username !== undefined) await this.assertAvailable(wish.username);
   }
 
   /** Makes an account for somebody who went through the flows. */
   async register(wish: RegistrationWish, outcome: UiaOutcome, remote: Remote): Promise<Registered> {
     if (wish.password === undefined) throw missingParam('Missing key: password');
-    const userId = this.#newUserId(wish.username ?? newLocalpart());
+    const userId = wish.guest ?? this.#newUserId(wish.username ?? newLocalpart());
     const passwordHash = await this.#passwords.hash(wish.password);
     return this.#database.write('main', async (tx) => {
       await outcome.close(tx);
       await this.#useUp(tx, outcome, userId);
+      if (wish.guest !== undefined) {
+        await this.#users.upgradeGuest(tx, userId, passwordHash);
+        return this.#withSession(tx, userId, wish, remote);
+      }
       const isAdmin = this.#rules.firstLocalUserIsAdmin && remote.isLocal && (await hasNoUsers(tx));
       return this.create(tx, { userId, passwordHash, displayName: localpartOf(userId), isAdmin }, wish, remote);
     });
@@ -168,8 +175,12 @@ export class Registration {
   /** Adds an account, and a session where one is wanted, within a transaction. */
   async create(tx: WriteTx, user: NewUser, wish: RegistrationWish, remote: Remote): Promise<Registered> {
     await this.#users.create(tx, user);
-    const session = wish.inhibitLogin === true ? undefined : await this.#sessions.open(tx, user.userId, wish, remote);
-    return { userId: user.userId, session };
+    return this.#withSession(tx, user.userId, wish, remote);
+  }
+
+  async #withSession(tx: WriteTx, userId: UserId, wish: RegistrationWish, remote: Remote): Promise<Registered> {
+    const session = wish.inhibitLogin === true ? undefined : await this.#sessions.open(tx, userId, wish, remote);
+    return { userId, session };
   }
 
   /** The id of an account that somebody registers for themselves. Throws `M_INVALID_USERNAME`. */
@@ -236,5 +247,13 @@ export class Registration {
     const versions: Record<string, string> = JSON.parse(terms);
     const documents = Object.entries(versions).map(([id, version]) => ({ id, version }));
     await insertConsents(tx, userId, documents, now);
+  }
+}
+
+/** Guests who register keep their name, and must say so. Spec: client-server-api/#guest-access */
+function assertOwnName(guest: UserId, username: string | undefined): void {
+  if (username === undefined) throw missingParam('Missing key: username');
+  if (username.toLowerCase() !== localpartOf(guest)) {
+    throw new MatrixError('M_INVALID_USERNAME', 'Guests who register keep their user name');
   }
 }

@@ -193,21 +193,28 @@ export class Users {
     });
   }
 
-  async #change(
-    userId: UserId,
-    change: Parameters<typeof updateUser>[2],
-    also?: (tx: WriteTx) => Promise<void>,
-  ): Promise<void> {
+  /** Makes a guest a user like others, who logs in with a password, within a transaction. Spec: client-server-api/#guest-access */
+  upgradeGuest(tx: WriteTx, userId: UserId, passwordHash: string): Promise<void> {
+    return this.#changeIn(tx, userId, { is_guest: 0, password_hash: passwordHash });
+  }
+
+  async #change(userId: UserId, change: UserChange, also?: (tx: WriteTx) => Promise<void>): Promise<void> {
     await this.#database.write('main', async (tx) => {
-      if (!(await updateUser(tx, userId, change))) throw notFound('No such user');
+      await this.#changeIn(tx, userId, change);
       await also?.(tx);
-      tx.onCommit(() => {
-        this.#authenticator.forget(userId);
-        this.#erased.delete(userId);
-      });
+    });
+  }
+
+  async #changeIn(tx: WriteTx, userId: UserId, change: UserChange): Promise<void> {
+    if (!(await updateUser(tx, userId, change))) throw notFound('No such user');
+    tx.onCommit(() => {
+      this.#authenticator.forget(userId);
+      this.#erased.delete(userId);
     });
   }
 }
+
+type UserChange = Parameters<typeof updateUser>[2];
 
 /** 400 `M_USER_IN_USE`. */
 export function userInUse(): MatrixError {

@@ -30,7 +30,7 @@ export function deviceManagementRoutes({ accounts }: { accounts: Accounts }): Ro
       path: v3('/devices'),
       operationId: 'getDevices',
       spec: 'client-server-api/#get_matrixclientv3devices',
-      auth: 'user',
+      auth: 'guest',
       handle: async ({ requester }) => ({ devices: (await devices.list(requester.userId)).map(deviceJson) }),
     }),
     route({
@@ -38,7 +38,7 @@ export function deviceManagementRoutes({ accounts }: { accounts: Accounts }): Ro
       path: v3('/devices/{deviceId}'),
       operationId: 'getDevice',
       spec: 'client-server-api/#get_matrixclientv3devicesdeviceid',
-      auth: 'user',
+      auth: 'guest',
       handle: async ({ requester, params }) => deviceJson(await devices.get(requester.userId, params.deviceId)),
     }),
     route({
@@ -46,7 +46,7 @@ export function deviceManagementRoutes({ accounts }: { accounts: Accounts }): Ro
       path: v3('/devices/{deviceId}'),
       operationId: 'updateDevice',
       spec: 'client-server-api/#put_matrixclientv3devicesdeviceid',
-      auth: 'user',
+      auth: 'guest',
       allowSuspended: true,
       body: z.object({ display_name: z.string().optional() }),
       handle: async ({ requester, params, body }) => {

@@ -21,7 +21,7 @@ export function keysRoutes({ devices, sync }: { readonly devices: Devices; reado
       path: v3('/keys/upload'),
       operationId: 'uploadKeys',
       spec: 'client-server-api/#post_matrixclientv3keysupload',
-      auth: 'user',
+      auth: 'guest',
       allowSuspended: true,
       bodyBytesMax: BODY_BYTES_MAX,
       body: z.object({

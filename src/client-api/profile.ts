@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { type Accounts, fieldOf, type Profile, profileToJson } from '../accounts/index.ts';
 import type { RemoteLookups } from '../federation/index.ts';
-import { type Route, route } from '../http/route.ts';
+import { type Requester, type Route, route } from '../http/route.ts';
 import { jsonObjectSchema, userIdSchema } from '../http/schema.ts';
-import { missingParam, notFound } from '../protocol/errors.ts';
+import { MatrixError, missingParam, notFound } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { readValue } from '../protocol/json/index.ts';
 import { assertOwn } from './own-account.ts';
@@ -74,6 +74,7 @@ export function profileRoutes({
       bodyBytesMax: BODY_BYTES_MAX,
       handle: async ({ requester, params: { userId, keyName }, body }) => {
         assertOwn(requester, userId);
+        assertMayChange(requester, keyName);
         const value = readValue(body, keyName);
         if (value === undefined) throw missingParam('Missing key: the one that the path names');
         await accounts.profiles.set(userId, keyName, value);
@@ -90,9 +91,17 @@ export function profileRoutes({
       params,
       handle: async ({ requester, params: { userId, keyName } }) => {
         assertOwn(requester, userId);
+        assertMayChange(requester, keyName);
         await accounts.profiles.delete(userId, keyName);
         return {};
       },
     }),
   ];
+}
+
+/** Guests have nothing but a name. Spec: client-server-api/#guest-access */
+function assertMayChange({ isGuest }: Requester, keyName: string): void {
+  if (isGuest && keyName !== 'displayname') {
+    throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests may change nothing but their display name');
+  }
 }

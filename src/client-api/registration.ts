@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import type { Accounts, Registered } from '../accounts/index.ts';
 import { type Remote, type Route, route } from '../http/route.ts';
+import { forbidden } from '../protocol/errors.ts';
+import type { UserId } from '../protocol/ids/index.ts';
 import { authSchema, sessionTokens } from './auth-data.ts';
 import { v3 } from './paths.ts';
 
@@ -13,15 +15,25 @@ const body = z.object({
   initial_device_display_name: z.string().optional(),
   inhibit_login: z.boolean().optional(),
   refresh_token: z.boolean().optional(),
+  // Spec: client-server-api/#guest-access
+  guest_access_token: z.string().optional(),
 });
 
 /** Registration of users and guests, and whether a name is free. */
 export function registrationRoutes({ accounts }: { accounts: Accounts }): Route[] {
   const { registration, uia } = accounts;
 
+  async function guestOf(token: string | undefined, remote: Remote): Promise<UserId | undefined> {
+    if (token === undefined) return undefined;
+    const { userId, isGuest } = await accounts.authenticator.authenticate(token, remote);
+    if (!isGuest) throw forbidden('guest_access_token must be of a guest');
+    return userId;
+  }
+
   async function registerUser(wish: z.output<typeof body>, remote: Remote, now: number): Promise<Registered> {
     registration.assertOpenTo(remote);
     const wanted = {
+      guest: await guestOf(wish.guest_access_token, remote),
       username: wish.username,
       password: wish.password,
       deviceId: wish.device_id,
