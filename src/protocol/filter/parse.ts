@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseRoomId, parseUserId, type RoomId, type UserId } from '../ids/index.ts';
-import { canonicalJsonLenient, type JsonObject } from '../json/index.ts';
+import { canonicalJsonLenient, type JsonObject, NotCanonicalError } from '../json/index.ts';
 import type { EventFilter, Filter, RoomEventFilter, RoomFilter } from './filter.ts';
 import { TypePattern } from './type-pattern.ts';
 
@@ -68,14 +68,26 @@ export function parseFilter(json: JsonObject): Filter | BadFilter {
   const result = filterJson.safeParse(json);
   if (!result.success) return { problem: describe(result.error) };
   const { event_fields, event_format, presence, account_data, room } = result.data;
+  const key = keyOf(json);
+  if (key === undefined) return { problem: 'it has a value that has no canonical JSON' };
   return {
-    key: canonicalJsonLenient(json),
+    key,
     eventFields: event_fields?.map(splitPath),
     eventFormat: event_format ?? 'client',
     presence: toEventFilter(presence ?? {}),
     accountData: toEventFilter(account_data ?? {}),
     room: toRoomFilter(room ?? {}),
   };
+}
+
+/** The same for filters that say the same; undefined where the JSON has lone surrogates or infinities, also in keys that we ignore. */
+function keyOf(json: JsonObject): string | undefined {
+  try {
+    return canonicalJsonLenient(json);
+  } catch (error) {
+    if (error instanceof NotCanonicalError) return undefined;
+    throw error;
+  }
 }
 
 /** Parses a filter for `/messages`, `/context` and the like. Spec: client-server-api/#get_matrixclientv3roomsroomidmessages */

@@ -1,7 +1,13 @@
 /** Checks of contents that clients send, beyond the authorization rules. */
 import { badJson, MatrixError } from '../../protocol/errors.ts';
 import { parseUserId, type UserId } from '../../protocol/ids/index.ts';
-import { canonicalJsonLenient, type JsonObject, type JsonValue, readObject } from '../../protocol/json/index.ts';
+import {
+  canonicalJsonLenient,
+  type JsonObject,
+  type JsonValue,
+  NotCanonicalError,
+  readObject,
+} from '../../protocol/json/index.ts';
 import type { HotRoom } from './hot-room.ts';
 
 const LEVELS = ['users_default', 'events_default', 'state_default', 'ban', 'redact', 'kick', 'invite'] as const;
@@ -28,9 +34,17 @@ export function checkPowerLevels(content: JsonObject): void {
   }
 }
 
-/** Whether two contents say the same. */
+/**
+ * Whether two contents say the same.
+ * @throws MatrixError M_BAD_JSON where one has no canonical JSON: it can't become an event
+ */
 export function isSameContent(a: JsonValue, b: JsonValue): boolean {
-  return canonicalJsonLenient(a) === canonicalJsonLenient(b);
+  try {
+    return canonicalJsonLenient(a) === canonicalJsonLenient(b);
+  } catch (error) {
+    if (error instanceof NotCanonicalError) throw badJson(error.message);
+    throw error;
+  }
 }
 
 /** @throws MatrixError 403 where the user isn't joined */
