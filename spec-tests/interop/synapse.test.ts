@@ -1,15 +1,8 @@
 /** Rooms that we share with a Synapse: each side makes them, and each side does what users do. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
-import { generateSigningKey, signJson } from '../../src/protocol/crypto/index.ts';
-import { parseUserId } from '../../src/protocol/ids/index.ts';
-import type { HttpClient } from '../../src/testing/http-client.ts';
-import { writeCertificates } from '../../src/testing/network.ts';
 import {
   act,
   createRoom,
@@ -22,64 +15,29 @@ import {
   stateContent,
   texts,
 } from '../../src/testing/room-client.ts';
-import { freePort, TestServer } from '../../src/testing/test-server.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
-import { Synapse } from './synapse.ts';
+import { KeyMaker } from '../client-server/key-maker.ts';
+import { arrived, type Pair, type Side, startPair } from './pair.ts';
 
-/** Publishes identity keys of the user's device and a one-time key, all signed as the specification asks. */
+/** Publishes identity keys of the user's device and a one-time key. */
 async function uploadKeys(user: TestUser): Promise<void> {
-  const userId = parseUserId(user.userId);
-  const key = generateSigningKey(user.deviceId, randomBytes(32));
-  assert(userId !== undefined);
-  const curve = () => randomBytes(32).toString('base64').replace(/=+$/, '');
-  const deviceKeys = {
-    user_id: userId,
-    device_id: user.deviceId,
-    algorithms: ['m.olm.v1.curve25519-aes-sha2', 'm.megolm.v1.aes-sha2'],
-    keys: { [`curve25519:${user.deviceId}`]: curve(), [key.keyId]: key.publicKey },
-  };
-  const uploaded = await user.request('POST', '/_matrix/client/v3/keys/upload', {
-    device_keys: signJson(deviceKeys, userId, key),
-    one_time_keys: { 'signed_curve25519:AAAA': signJson({ key: curve() }, userId, key) },
-  });
+  const maker = new KeyMaker(user);
+  const body = { device_keys: maker.deviceKeys(), one_time_keys: maker.oneTimeKeys(1) };
+  const uploaded = await user.request('POST', '/_matrix/client/v3/keys/upload', body);
   assert.equal(uploaded.status, 200, uploaded.bytes.toString());
 }
 
-interface Side {
-  readonly name: string;
-  readonly client: HttpClient;
-  readonly user: TestUser;
-}
-
 describe('with a Synapse', () => {
-  const parts = new AsyncDisposableStack();
+  let pair: Pair;
   let ours: Side;
   let theirs: Side;
-  let synapse: Synapse;
 
   before(async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'interop-'));
-    parts.defer(() => rm(folder, { recursive: true, force: true }));
-    const files = await writeCertificates(folder);
-    const port = await freePort();
-    const listener = { port, addresses: ['127.0.0.1'], resources: ['federation' as const], tls: true };
-    const name = `localhost:${port}`;
-    const server = parts.use(
-      await TestServer.start({
-        listeners: [{ ...listener, certificate_file: files.certificate, key_file: files.key }],
-        config: {
-          server: { name },
-          federation: { allow_private_addresses: true, ca_file: files.ca },
-          logging: { level: 'error' },
-        },
-      }),
-    );
-    synapse = parts.use(await Synapse.start(files));
-    ours = { name, client: server.client, user: await server.register('ours') };
-    theirs = { name: synapse.name, client: synapse.client, user: await synapse.register('theirs') };
+    pair = await startPair();
+    ({ ours, theirs } = pair);
   });
 
-  after(() => parts.disposeAsync());
+  after(() => pair[Symbol.asyncDispose]());
 
   for (const version of ['6', '9', '10', '11', '12']) {
     for (const [who, sides] of [
@@ -92,10 +50,7 @@ describe('with a Synapse', () => {
         const roomId = await createRoom(host.user, { room_version: version });
         await send(host.user, roomId, 'before');
         await join(guest.user, roomId, host.name);
-        await eventually(
-          () => membership(host.user, roomId, guest.user.userId),
-          (is) => is === 'join',
-        );
+        await arrived(host.user, roomId, guest.user.userId);
         await send(host.user, roomId, 'from the host');
         await eventually(
           () => texts(guest.user, roomId),
@@ -135,10 +90,7 @@ describe('with a Synapse', () => {
       const roomId = await createRoom(host.user, { preset: 'private_chat', name: 'Den' });
       await act(host.user, roomId, 'invite', guest.user.userId);
       await join(guest.user, roomId, host.name);
-      await eventually(
-        () => membership(host.user, roomId, guest.user.userId),
-        (is) => is === 'join',
-      );
+      await arrived(host.user, roomId, guest.user.userId);
       await act(host.user, roomId, 'kick', guest.user.userId);
       await eventually(
         () => joinedRooms(guest.user),
@@ -187,38 +139,26 @@ describe('with a Synapse', () => {
       );
       await act(host.user, roomId, 'invite', guest.user.userId);
       await join(guest.user, roomId, host.name);
-      await eventually(
-        () => membership(host.user, roomId, guest.user.userId),
-        (is) => is === 'join',
-      );
+      await arrived(host.user, roomId, guest.user.userId);
     });
 
     it(`lets members of one room join a restricted one made by ${who}`, async () => {
       const { host, guest } = both();
       const space = await createRoom(host.user);
       await join(guest.user, space, host.name);
-      await eventually(
-        () => membership(host.user, space, guest.user.userId),
-        (is) => is === 'join',
-      );
+      await arrived(host.user, space, guest.user.userId);
       const allow = [{ type: 'm.room_membership', room_id: space }];
       const state = [{ type: 'm.room.join_rules', state_key: '', content: { join_rule: 'restricted', allow } }];
       const roomId = await createRoom(host.user, { preset: 'private_chat', initial_state: state, room_version: '10' });
       await join(guest.user, roomId, host.name);
-      await eventually(
-        () => membership(host.user, roomId, guest.user.userId),
-        (is) => is === 'join',
-      );
+      await arrived(host.user, roomId, guest.user.userId);
     });
 
     it(`brings redactions of a room made by ${who}`, async () => {
       const { host, guest } = both();
       const roomId = await createRoom(host.user);
       await join(guest.user, roomId, host.name);
-      await eventually(
-        () => membership(host.user, roomId, guest.user.userId),
-        (is) => is === 'join',
-      );
+      await arrived(host.user, roomId, guest.user.userId);
       const eventId = await send(guest.user, roomId, 'to be redacted');
       await eventually(
         () => texts(host.user, roomId),
@@ -236,10 +176,7 @@ describe('with a Synapse', () => {
       const { host, guest } = both();
       const roomId = await createRoom(host.user);
       await join(guest.user, roomId, host.name);
-      await eventually(
-        () => membership(host.user, roomId, guest.user.userId),
-        (is) => is === 'join',
-      );
+      await arrived(host.user, roomId, guest.user.userId);
       const eventId = await send(host.user, roomId, 'read this');
       await eventually(
         () => texts(guest.user, roomId),
@@ -263,10 +200,7 @@ describe('with a Synapse', () => {
   it('exchanges keys and messages between devices in both directions', async () => {
     const roomId = await createRoom(ours.user);
     await join(theirs.user, roomId, ours.name);
-    await eventually(
-      () => membership(ours.user, roomId, theirs.user.userId),
-      (is) => is === 'join',
-    );
+    await arrived(ours.user, roomId, theirs.user.userId);
     for (const { user } of [ours, theirs]) await uploadKeys(user);
     for (const [from, to] of [
       [ours, theirs],
@@ -324,21 +258,5 @@ describe('with a Synapse', () => {
       const missing = await to.user.request('GET', `/_matrix/client/v1/media/download/${from.name}/nothing`);
       assert.equal(missing.status, 404);
     }
-  });
-
-  it('goes on after the other side was killed', async () => {
-    const roomId = await createRoom(ours.user);
-    await join(theirs.user, roomId, ours.name);
-    await eventually(
-      () => membership(ours.user, roomId, theirs.user.userId),
-      (is) => is === 'join',
-    );
-    await synapse.stop('SIGKILL');
-    for (let index = 0; index < 60; index++) await send(ours.user, roomId, `missed ${index}`);
-    await synapse.run();
-    await eventually(
-      () => texts(theirs.user, roomId),
-      (all) => all.includes('missed 59') && all.includes('missed 0'),
-    );
   });
 });

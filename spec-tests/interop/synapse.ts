@@ -1,19 +1,17 @@
 /** A real Synapse from PyPI, in a virtual environment of its own: with its defaults, but loopback addresses allowed. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, openSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { openSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { HttpClient } from '../../src/testing/http-client.ts';
 import { freePort } from '../../src/testing/test-server.ts';
 import { TestUser } from '../../src/testing/test-user.ts';
+import { synapsePython } from './synapse-venv.ts';
 
-const run = promisify(execFile);
-const VERSION = '1.163.2';
 const START_TIMEOUT_MS = 60_000;
 
 /** The files of the authority that all servers trust, and of the certificate that this one shows. */
@@ -41,7 +39,7 @@ export class Synapse implements AsyncDisposable {
   }
 
   static async start(tls: TlsFiles): Promise<Synapse> {
-    const python = await findPython();
+    const python = synapsePython();
     const folder = await mkdtemp(path.join(tmpdir(), 'interop-synapse-'));
     const port = await freePort();
     const federationPort = await freePort();
@@ -86,6 +84,18 @@ export class Synapse implements AsyncDisposable {
     return TestUser.from(this.client, await this.client.request('POST', '/_matrix/client/v3/register', { body }));
   }
 
+  /** Logs a user of `register` in on another device. */
+  async login(username: string): Promise<TestUser> {
+    const identifier = { type: 'm.id.user', user: username };
+    const body = { type: 'm.login.password', identifier, password: `password-${username}` };
+    return TestUser.from(this.client, await this.client.request('POST', '/_matrix/client/v3/login', { body }));
+  }
+
+  /** `kill -9`. */
+  kill(): Promise<void> {
+    return this.stop('SIGKILL');
+  }
+
   /** The end of what it has logged. */
   async log(): Promise<string> {
     const text = await readFile(path.join(this.folder, 'output.log'), 'utf8');
@@ -104,18 +114,6 @@ export class Synapse implements AsyncDisposable {
       return false;
     }
   }
-}
-
-/** The Python of a virtual environment with Synapse; made at the first time, which takes minutes. */
-async function findPython(): Promise<string> {
-  const venv = path.join(homedir(), '.cache', 'inglenook', `synapse-${VERSION}`);
-  const python = path.join(venv, 'bin/python');
-  if (existsSync(path.join(venv, 'complete'))) return python;
-  await mkdir(path.dirname(venv), { recursive: true });
-  await run('python3', ['-m', 'venv', venv]);
-  await run(python, ['-m', 'pip', 'install', '--quiet', `matrix-synapse==${VERSION}`]);
-  await writeFile(path.join(venv, 'complete'), '');
-  return python;
 }
 
 const UNLIMITED = '{per_second: 9999, burst_count: 9999}';
@@ -149,6 +147,8 @@ rc_joins: {local: ${UNLIMITED}, remote: ${UNLIMITED}}
 rc_joins_per_room: ${UNLIMITED}
 rc_invites: {per_room: ${UNLIMITED}, per_user: ${UNLIMITED}, per_issuer: ${UNLIMITED}}
 rc_room_creation: ${UNLIMITED}
+rc_presence: {per_user: ${UNLIMITED}}
+rc_login: {address: ${UNLIMITED}, account: ${UNLIMITED}, failed_attempts: ${UNLIMITED}}
 `;
 }
 

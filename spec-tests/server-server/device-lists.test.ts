@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { network } from '../../src/testing/network.ts';
 import { act, createRoom, eventually, join } from '../../src/testing/room-client.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
-import { KeyMaker } from '../client-server/key-maker.ts';
+import { CrossSigningMaker, KeyMaker } from '../client-server/key-maker.ts';
 
 const V3 = '/_matrix/client/v3';
 
@@ -53,6 +53,34 @@ describe('device lists between servers', () => {
     assert.deepEqual(new Set(devices), new Set([alice.deviceId, second.deviceId]));
     await second.request('POST', `${V3}/logout`, {});
     assert.deepEqual((await eventually(query, (found) => found.devices.length === 1)).devices, [alice.deviceId]);
+  });
+
+  it('let users sign the master key of a user of the other server, as nobody else sees', async () => {
+    const master = new CrossSigningMaker(alice, 'master');
+    const bobMaster = new CrossSigningMaker(bob, 'master');
+    const userSigning = new CrossSigningMaker(bob, 'user_signing');
+    const publish = (user: TestUser, keys: object) => user.request('POST', `${V3}/keys/device_signing/upload`, keys);
+    assert.equal((await publish(alice, { master_key: master.object() })).status, 200);
+    const keys = { master_key: bobMaster.object(), user_signing_key: userSigning.object(bobMaster.key) };
+    assert.equal((await publish(bob, keys)).status, 200);
+    const seenBy = async (user: TestUser) => {
+      const body = { device_keys: { [alice.userId]: [] } };
+      return (await user.request('POST', `${V3}/keys/query`, body)).body.master_keys?.[alice.userId];
+    };
+    await eventually(
+      () => seenBy(bob),
+      (key) => key !== undefined,
+    );
+    const sign = async (object: object) => {
+      const body = { [alice.userId]: { [master.publicKey]: object } };
+      return (await bob.request('POST', `${V3}/keys/signatures/upload`, body)).body.failures;
+    };
+    const forged = bobMaster.sign(master.object());
+    assert.equal((await sign(forged))[alice.userId][master.publicKey].errcode, 'M_INVALID_SIGNATURE');
+    assert.deepEqual(await sign(userSigning.sign(master.object())), {});
+    const signature = [`ed25519:${userSigning.publicKey}`];
+    assert.deepEqual(Object.keys((await seenBy(bob)).signatures[bob.userId]), signature);
+    assert.equal((await seenBy(alice)).signatures?.[bob.userId], undefined);
   });
 
   it('are not taken from memory for users with whom no room is shared any more', async () => {

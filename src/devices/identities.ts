@@ -4,7 +4,7 @@ import { addSignature } from '../protocol/crypto/index.ts';
 import { parseKeyId, type UserId } from '../protocol/ids/index.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
 import type { Database } from '../storage/index.ts';
-import { storedObject } from './key-objects.ts';
+import { type PublishedKey, storedObject } from './key-objects.ts';
 import {
   type CrossSigningKeyRow,
   crossSigningKeysOf,
@@ -22,12 +22,6 @@ export interface Identity {
   /** All of `devices` as one JSON object. */
   readonly allDevices: string;
   readonly crossSigning: Readonly<Partial<Record<CrossSigningUsage, PublishedKey>>>;
-}
-
-/** A cross-signing key with the signatures that everyone may see. */
-export interface PublishedKey {
-  readonly publicKey: string;
-  readonly json: string;
 }
 
 /** Names of devices, which go out with their keys. */

@@ -93,7 +93,7 @@ export class Devices {
       checksSignatures,
     });
     this.crossSigning = new CrossSigning(database, devices, lists);
-    this.signatures = new Signatures(database, lists);
+    this.signatures = new Signatures({ database, lists, serverName, remote: others });
     this.backups = new KeyBackups(database);
     const { keys, toDevice } = this;
     this.dehydrated = new DehydratedDevices({ database, devices, keys, oneTimeKeys, toDevice, clock });

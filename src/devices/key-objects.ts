@@ -15,6 +15,12 @@ import {
   readStrings,
 } from '../protocol/json/index.ts';
 
+/** A cross-signing key with the signatures that everyone may see. */
+export interface PublishedKey {
+  readonly publicKey: string;
+  readonly json: string;
+}
+
 /** A one-time or fallback key of an upload. */
 export interface UploadedKey {
   readonly algorithm: string;
@@ -62,6 +68,13 @@ export function parseDeviceKeys(keys: JsonObject, userId: UserId, deviceId: stri
   if (signatures === undefined) throw badJson('device_keys.signatures must be an object');
   const { unsigned: _unsigned, ...rest } = keys;
   return { ...rest, signatures: ownSignatures(signatures, userId) };
+}
+
+/** A cross-signing key as another server gives it; undefined where it names no key, or several. */
+export function publishedKey(object: JsonObject): PublishedKey | undefined {
+  const [publicKey, ...others] = Object.values(readObject(object, 'keys') ?? {});
+  if (typeof publicKey !== 'string' || others.length > 0) return undefined;
+  return { publicKey, json: JSON.stringify(object) };
 }
 
 /** Throws `M_INVALID_SIGNATURE` unless a device signed its identity keys itself. */

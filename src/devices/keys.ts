@@ -12,6 +12,7 @@ import {
   isSameIdentity,
   parseDeviceKeys,
   parseKeys,
+  publishedKey,
   storedObject,
   unsignedText,
 } from './key-objects.ts';
@@ -152,7 +153,11 @@ export class Keys {
       },
     );
     parts.devices += entriesOf(byKey.get('device_keys'));
-    parts.master += entriesOf(byKey.get('master_keys'));
+    for (const [userId, object] of byKey.get('master_keys') ?? []) {
+      const key = publishedKey(object);
+      const json = key === undefined ? JSON.stringify(object) : await this.#identities.signedFor(viewer, userId, key);
+      parts.master += `,${JSON.stringify(userId)}:${json}`;
+    }
     parts.selfSigning += entriesOf(byKey.get('self_signing_keys'));
     return {
       failures: failuresOf(failed),

@@ -4,11 +4,12 @@
  */
 import { verifyJson } from '../protocol/crypto/index.ts';
 import { invalidParam, MatrixError, notFound } from '../protocol/errors.ts';
-import { parseKeyId, type UserId } from '../protocol/ids/index.ts';
+import { parseKeyId, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import { type JsonObject, readObject, readString } from '../protocol/json/index.ts';
 import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
 import type { DeviceLists } from './device-lists.ts';
-import { invalidSignature, storedObject, unsignedText } from './key-objects.ts';
+import { invalidSignature, type PublishedKey, publishedKey, storedObject, unsignedText } from './key-objects.ts';
+import { askServers, type RemoteKeys } from './remote-keys.ts';
 import { crossSigningKeysOf, putSignature } from './store/cross-signing-keys.ts';
 import { deviceKeysOf, findDeviceKeys } from './store/device-keys.ts';
 
@@ -26,52 +27,75 @@ interface Signable {
   readonly ownKeyId: string;
 }
 
-export class Signatures {
-  readonly #database: Database;
-  readonly #lists: DeviceLists;
+export interface SignaturesDeps {
+  readonly database: Database;
+  readonly lists: DeviceLists;
+  readonly serverName: ServerName;
+  /** The way to the master keys of other servers' users. */
+  readonly remote: RemoteKeys | undefined;
+}
 
-  constructor(database: Database, lists: DeviceLists) {
-    this.#database = database;
-    this.#lists = lists;
+export class Signatures {
+  readonly #deps: SignaturesDeps;
+
+  constructor(deps: SignaturesDeps) {
+    this.#deps = deps;
   }
 
   /** Adds signatures; those that can't be taken come back, the others are taken nevertheless. */
-  upload(signer: UserId, upload: SignatureUpload): Promise<SignatureFailures> {
-    return this.#database.write('main', async (tx) => {
+  async upload(signer: UserId, upload: SignatureUpload): Promise<SignatureFailures> {
+    const { database, lists } = this.#deps;
+    const foreign = await this.#foreignMasters(upload.keys());
+    return database.write('main', async (tx) => {
       const failures: SignatureFailures = {};
       for (const [userId, objects] of upload) {
         let hasChanged = false;
         for (const [target, object] of objects) {
-          const failure = await this.#take(tx, signer, userId, target, object);
+          const failure = await take(tx, signer, userId, target, object, foreign);
           if (failure === undefined) hasChanged = true;
           else failures[userId] = { ...failures[userId], [target]: failure.toBody() };
         }
         if (!hasChanged) continue;
-        if (userId === signer) await this.#lists.noteChange(tx, userId);
-        else await this.#lists.noteSigned(tx, userId, signer);
+        if (userId === signer) await lists.noteChange(tx, userId);
+        else await lists.noteSigned(tx, userId, signer);
       }
       return failures;
     });
   }
 
-  async #take(
-    tx: WriteTx,
-    signer: UserId,
-    userId: UserId,
-    target: string,
-    object: JsonObject,
-  ): Promise<MatrixError | undefined> {
-    try {
-      const signable = await findSignable(tx, signer, userId, target);
-      if (signable === undefined) return notFound('There is no such key');
-      for (const [signingKey, signature] of checkSignatures(signer, object, signable)) {
-        await putSignature(tx, { signer, target_user: userId, target, signing_key: signingKey, signature });
-      }
-      return undefined;
-    } catch (error) {
-      if (error instanceof MatrixError) return error;
-      throw error;
+  /** The master keys of those of other servers, as far as they can be had. */
+  async #foreignMasters(users: Iterable<UserId>): Promise<ReadonlyMap<UserId, PublishedKey>> {
+    const { serverName, remote } = this.#deps;
+    const wanted = new Map([...users].filter((user) => serverNameOf(user) !== serverName).map((user) => [user, []]));
+    const masters = new Map<UserId, PublishedKey>();
+    if (remote === undefined || wanted.size === 0) return masters;
+    const { byKey } = await askServers(wanted, ['master_keys'], (server, of) => remote.query(server, of));
+    for (const [userId, object] of byKey.get('master_keys') ?? []) {
+      const key = publishedKey(object);
+      if (key !== undefined) masters.set(userId, key);
     }
+    return masters;
+  }
+}
+
+async function take(
+  tx: WriteTx,
+  signer: UserId,
+  userId: UserId,
+  target: string,
+  object: JsonObject,
+  foreign: ReadonlyMap<UserId, PublishedKey>,
+): Promise<MatrixError | undefined> {
+  try {
+    const signable = await findSignable(tx, signer, userId, target, foreign.get(userId));
+    if (signable === undefined) return notFound('There is no such key');
+    for (const [signingKey, signature] of checkSignatures(signer, object, signable)) {
+      await putSignature(tx, { signer, target_user: userId, target, signing_key: signingKey, signature });
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof MatrixError) return error;
+    throw error;
   }
 }
 
@@ -79,9 +103,16 @@ export class Signatures {
  * A key with the keys of `signer` that may sign it: a device of one's own by the self-signing key, one's own master key
  * by devices, and the master key of others by the user-signing key.
  */
-async function findSignable(tx: ReadTx, signer: UserId, userId: UserId, target: string): Promise<Signable | undefined> {
+async function findSignable(
+  tx: ReadTx,
+  signer: UserId,
+  userId: UserId,
+  target: string,
+  foreign: PublishedKey | undefined,
+): Promise<Signable | undefined> {
   const keys = await crossSigningKeysOf(tx, userId);
-  const master = keys.find((key) => key.usage === 'master' && key.public_key === target);
+  const ours = keys.find((key) => key.usage === 'master' && key.public_key === target);
+  const master = foreign?.publicKey === target ? foreign : ours;
   const ownKeyId = `ed25519:${target}`;
   if (userId !== signer) {
     const own = await crossSigningKeysOf(tx, signer);
