@@ -52,6 +52,7 @@ import { notificationsRoutes } from './notifications.ts';
 import { oldSyncRoutes } from './old_sync.ts';
 import { openidRoutes } from './openid.ts';
 import { passwordManagementRoutes } from './password_management.ts';
+import { policyServerRoutes } from './policy_server.ts';
 import { presenceRoutes, withPresence } from './presence.ts';
 import { profileRoutes } from './profile.ts';
 import { pusherRoutes } from './pusher.ts';
@@ -154,6 +155,7 @@ export function clientApiRoutes(parts: ClientApiParts): readonly Route[] {
     ...oldSyncRoutes(parts),
     ...openidRoutes(parts),
     ...passwordManagementRoutes(parts),
+    ...policyServerRoutes(parts),
     ...presenceRoutes(parts),
     ...profileRoutes(parts),
     ...pusherRoutes(parts),

@@ -25,6 +25,19 @@ export const wellKnownSection = z
         description: 'Where other servers reach this one: the content of /.well-known/matrix/server.',
         examples: ['matrix.example.org:443'],
       }),
+    policy_server: z
+      .strictObject({
+        public_key: z
+          .string()
+          .regex(/^[A-Za-z0-9+/_-]{43}$/, 'an Ed25519 key is 43 characters of unpadded base64')
+          .meta({ description: 'Its Ed25519 key, as unpadded base64.' }),
+      })
+      .optional()
+      .meta({
+        description:
+          'A policy server that runs beside this server under its name: the content of /.well-known/matrix/policy_server. Route ' +
+          '/_matrix/policy/ to it.',
+      }),
     support: z
       .strictObject({
         contacts: z.array(contact).prefault([]),

@@ -261,6 +261,7 @@ export class Rooms {
   #reviews(servers: PolicyServers, writer: () => RoomWriter): Reviews {
     return new Reviews(servers, {
       writer,
+      serverName: this.#serverName,
       putLate: async (event, putting) => this.federated?.receiver.putOwn(event, putting),
     });
   }

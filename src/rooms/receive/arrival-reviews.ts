@@ -11,9 +11,9 @@ import { type Fetched, NeedsFetch } from './fetched.ts';
  * recommend is soft-failed. Spec: server-server-api/#validating-policy-server-signatures
  */
 export class ArrivalReviews {
-  readonly #deps: Pick<ReceiveDeps, 'hotRooms' | 'policyServers'>;
+  readonly #deps: Pick<ReceiveDeps, 'database' | 'hotRooms' | 'policyServers' | 'reader'>;
 
-  constructor(deps: Pick<ReceiveDeps, 'hotRooms' | 'policyServers'>) {
+  constructor(deps: Pick<ReceiveDeps, 'database' | 'hotRooms' | 'policyServers' | 'reader'>) {
     this.#deps = deps;
   }
 
@@ -21,7 +21,11 @@ export class ArrivalReviews {
   async prefetch(roomId: RoomId, events: readonly Event[], fetched: Fetched): Promise<void> {
     const policy = await policyOf(this.#deps.hotRooms, roomId);
     if (policy === undefined) return;
-    const asked = events.filter((event) => !isPolicyExempt(event));
+    const { database, reader } = this.#deps;
+    const ids = events.map((event) => event.eventId);
+    const stored = await database.read((tx) => reader.byIds(tx, ids));
+    const placed = new Set(stored.filter((one) => one.isPlaced).map((one) => one.event.eventId));
+    const asked = events.filter((event) => !isPolicyExempt(event) && !placed.has(event.eventId));
     await Promise.all(asked.map((event) => this.#ask(policy, event, fetched)));
   }
 

@@ -1,6 +1,7 @@
 import { checkAuth } from '../../protocol/auth/index.ts';
 import { forbidden } from '../../protocol/errors.ts';
 import { type Event, isPolicyExempt, type PolicyServer } from '../../protocol/event/index.ts';
+import type { ServerName } from '../../protocol/ids/index.ts';
 import type { PolicyServers } from '../policy-servers.ts';
 import { followsAll, isAuthorisedByCurrent } from '../receive/arrival-checks.ts';
 import { type HotRoom, RoomIsHeld } from './hot-room.ts';
@@ -18,8 +19,13 @@ export class Reviews {
   readonly #servers: PolicyServers;
   readonly #putLate: PutLate;
   readonly #writer: () => RoomWriter;
+  readonly #serverName: ServerName;
 
-  constructor(servers: PolicyServers, parts: { readonly putLate: PutLate; readonly writer: () => RoomWriter }) {
+  constructor(
+    servers: PolicyServers,
+    parts: { readonly putLate: PutLate; readonly writer: () => RoomWriter; readonly serverName: ServerName },
+  ) {
+    this.#serverName = parts.serverName;
     this.#servers = servers;
     this.#putLate = parts.putLate;
     this.#writer = parts.writer;
@@ -27,7 +33,9 @@ export class Reviews {
 
   /** Who has to sign an event in a room. @throws StateNotLoaded */
   policyOf(room: HotRoom, event: Event): PolicyServer | undefined {
-    return isPolicyExempt(event) ? undefined : room.policyServer();
+    const policy = isPolicyExempt(event) ? undefined : room.policyServer();
+    // One that shares our name stands beside us: the other servers ask it.
+    return policy?.via === this.#serverName ? undefined : policy;
   }
 
   /** The event with the policy server's signature. @throws MatrixError what the client is told */
