@@ -66,6 +66,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     guests: accounts.users,
     invitePolicy: accounts.invitePolicy,
     shadowBans,
+    erasedUsers: accounts.users,
     federation: deps.federation,
     log,
     personalSettings: {

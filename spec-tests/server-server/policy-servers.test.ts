@@ -64,7 +64,7 @@ describe('policy servers', () => {
           ],
           config: {
             server: { name },
-            well_known: name === names[2] ? { policy_server: { public_key: key.publicKey } } : {},
+            well_known: name === names[2] ? { policy_server_key: key.publicKey } : {},
             federation: { allow_private_addresses: true, ca_file: files.ca },
           },
         }),

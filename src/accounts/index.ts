@@ -141,7 +141,7 @@ export class Accounts implements AsyncDisposable {
     const accounts = new Accounts(options, uiaSecret);
     await accounts.#assertSameServer();
     await accounts.pushRules.load();
-    await Promise.all([accounts.shadowBans.load(), accounts.rateLimitOverrides.load()]);
+    await Promise.all([accounts.users.load(), accounts.shadowBans.load(), accounts.rateLimitOverrides.load()]);
     return accounts;
   }
 

@@ -1,6 +1,4 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
-import { upTo } from '../lru.ts';
 import { MatrixError, notFound } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { type Database, isUniqueViolation, type ReadTx, type WriteTx } from '../storage/index.ts';
@@ -9,12 +7,12 @@ import type { Passwords } from './passwords.ts';
 import type { Profiles } from './profiles.ts';
 import {
   activeUsers,
-  erasedUsers,
   existingUsers,
   findUser,
   guestUsers,
   hasNoUsers,
   insertUser,
+  listErasedUsers,
   listUsers,
   type UserRow,
   updateUser,
@@ -48,8 +46,6 @@ export interface User {
 /** Called in the transaction that deactivates an account. */
 export type UserDeactivated = (tx: WriteTx, userId: UserId, options: { readonly erase: boolean }) => Promise<void>;
 
-const ERASED_CACHE_MAX = 50_000;
-
 /** Accounts as a whole: make them, lock them, end them. */
 export class Users {
   readonly #database: Database;
@@ -59,7 +55,7 @@ export class Users {
   readonly #devices: Devices;
   readonly #profiles: Profiles;
   readonly #deactivated: UserDeactivated[] = [];
-  readonly #erased = new LRUCache<string, boolean>(upTo(ERASED_CACHE_MAX));
+  readonly #erased = new Set<string>();
 
   constructor(parts: {
     readonly database: Database;
@@ -140,14 +136,14 @@ export class Users {
     return new Set(await this.#database.read((tx) => activeUsers(tx, userIds)));
   }
 
-  /** Those of `userIds` who left with the wish to be forgotten. From memory, for whoever was asked for before. */
-  async erasedAmong(userIds: readonly UserId[]): Promise<ReadonlySet<string>> {
-    const unknown = userIds.filter((userId) => !this.#erased.has(userId));
-    if (unknown.length > 0) {
-      const found = new Set(await this.#database.read((tx) => erasedUsers(tx, unknown)));
-      for (const userId of unknown) this.#erased.set(userId, found.has(userId));
-    }
-    return new Set(userIds.filter((userId) => this.#erased.get(userId)));
+  /** Reads whose accounts were erased. Before the first request. */
+  async load(): Promise<void> {
+    for (const userId of await this.#database.read(listErasedUsers)) this.#erased.add(userId);
+  }
+
+  /** Whether a user left with the wish to be forgotten. No query: everything that is read asks. */
+  isErased(userId: UserId): boolean {
+    return this.#erased.has(userId);
   }
 
   /**
@@ -209,7 +205,8 @@ export class Users {
     if (!(await updateUser(tx, userId, change))) throw notFound('No such user');
     tx.onCommit(() => {
       this.#authenticator.forget(userId);
-      this.#erased.delete(userId);
+      if (change.is_erased === 1) this.#erased.add(userId);
+      if (change.is_erased === 0) this.#erased.delete(userId);
     });
   }
 }

@@ -5,7 +5,7 @@ import { notFound } from '../protocol/errors.ts';
 
 /** The key of the policy server that runs under our name, for whoever wants it to protect a room. */
 export function policyServerRoutes({ config }: { config: Pick<Config, 'well_known'> }): Route[] {
-  const { policy_server: policyServer } = config.well_known;
+  const { policy_server_key: ed25519 } = config.well_known;
   return [
     route({
       method: 'GET',
@@ -14,8 +14,8 @@ export function policyServerRoutes({ config }: { config: Pick<Config, 'well_know
       spec: 'client-server-api/#getwell-knownmatrixpolicy_server',
       auth: 'none',
       handle: () => {
-        if (policyServer === undefined) throw notFound('No policy server is configured');
-        return { public_keys: { ed25519: policyServer.public_key } };
+        if (ed25519 === undefined) throw notFound('No policy server is configured');
+        return { public_keys: { ed25519 } };
       },
     }),
   ];

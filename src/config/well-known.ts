@@ -25,18 +25,15 @@ export const wellKnownSection = z
         description: 'Where other servers reach this one: the content of /.well-known/matrix/server.',
         examples: ['matrix.example.org:443'],
       }),
-    policy_server: z
-      .strictObject({
-        public_key: z
-          .string()
-          .regex(/^[A-Za-z0-9+/_-]{43}$/, 'an Ed25519 key is 43 characters of unpadded base64')
-          .meta({ description: 'Its Ed25519 key, as unpadded base64.' }),
-      })
+    policy_server_key: z
+      .string()
+      .regex(/^[A-Za-z0-9+/_-]{43}$/, 'an Ed25519 key is 43 characters of unpadded base64')
       .optional()
       .meta({
         description:
-          'A policy server that runs beside this server under its name: the content of /.well-known/matrix/policy_server. Route ' +
-          '/_matrix/policy/ to it.',
+          'The Ed25519 key of a policy server that runs beside this server under its name, for /.well-known/matrix/policy_server. ' +
+          'Route /_matrix/policy/ to it.',
+        examples: ['6yhHGKhCiXTSEN2ksjV7kX_N6rBQZ3Xb-M7LlC6NS-s'],
       }),
     support: z
       .strictObject({

@@ -5,7 +5,7 @@ import type { Database } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import { PolicyServers } from './policy-servers.ts';
 import { makeReading, type Reading, RemoteRoomPreviews, RoomReads } from './read/index.ts';
-import type { IgnoredUsers } from './read/reading.ts';
+import type { ErasedUsers, IgnoredUsers } from './read/reading.ts';
 import { explainState } from './receive/explain-state.ts';
 import { FederatedRooms, type ReceiveLog, type RoomFederation } from './receive/index.ts';
 import type { RoomSnapshot } from './snapshot.ts';
@@ -60,6 +60,7 @@ export interface RoomsDeps {
   readonly guests?: GuestSource;
   readonly invitePolicy?: InvitePolicy;
   readonly shadowBans?: ShadowBanSource;
+  readonly erasedUsers?: ErasedUsers;
   readonly personalSettings?: PersonalRoomSettings;
   /** Without it, rooms end at this server. */
   readonly federation?: RoomFederation | undefined;
@@ -105,7 +106,9 @@ export class Rooms {
     this.#serverName = serverName;
     const remotePreviews =
       deps.federation && new RemoteRoomPreviews({ database, clock, serverName, source: deps.federation.lookups });
-    this.reading = makeReading({ database, clock, events: reader, stateTree, stateKeys, accounts, remotePreviews });
+    const { erasedUsers } = deps;
+    const sources = { events: reader, stateTree, stateKeys, accounts, remotePreviews, erasedUsers };
+    this.reading = makeReading({ database, clock, ...sources });
     this.#hotRooms = new HotRooms(database, stores);
     this.#transactions = new Transactions(database);
     const hotRooms = this.#hotRooms;
@@ -126,7 +129,7 @@ export class Rooms {
     const reviews = policyServers && this.#reviews(policyServers, () => writer);
     const common = { hotRooms, clock, serverName };
     const writer = new RoomWriter({ ...common, batches, signingKey, pushRules, shadows, reviews });
-    const received = { ...stores, ...common, database, hub, accounts, invitePolicy, writer, log, shadows };
+    const received = { ...stores, ...common, database, hub, accounts, invitePolicy, writer, log, shadows, erasedUsers };
     this.federated =
       federation && policyServers
         ? new FederatedRooms({ ...received, federation, policyServers }, this.reading.states)

@@ -30,14 +30,9 @@ export async function activeUsers(tx: ReadTx, userIds: readonly UserId[]): Promi
   return rows.map((row) => row.user_id);
 }
 
-/** Those of `userIds` whose accounts were erased. */
-export async function erasedUsers(tx: ReadTx, userIds: readonly UserId[]): Promise<readonly string[]> {
-  const rows = await tx.db
-    .selectFrom('users')
-    .select('user_id')
-    .where('user_id', 'in', textList(userIds))
-    .where('is_erased', '=', 1)
-    .execute();
+/** Whose accounts were erased. */
+export async function listErasedUsers(tx: ReadTx): Promise<readonly string[]> {
+  const rows = await tx.db.selectFrom('users').select('user_id').where('is_erased', '=', 1).execute();
   return rows.map((row) => row.user_id);
 }
 

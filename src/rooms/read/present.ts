@@ -1,8 +1,11 @@
 import type { Clock } from '../../clock.ts';
+import { redactEvent } from '../../protocol/event/index.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/types.ts';
-import { DELAYED_DEVICE, type StoredEvent } from '../store/index.ts';
+import { DELAYED_DEVICE, StoredEvent } from '../store/index.ts';
 import { type Aggregation, aggregate } from './aggregations.ts';
+import { isErasable } from './erasure.ts';
+import type { ErasedUsers } from './reading.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Viewer } from './viewer.ts';
 import type { RoomSight } from './visibility.ts';
@@ -42,12 +45,23 @@ const NO_BUNDLES: ReadonlyMap<number, string> = new Map();
 export class Presenter {
   readonly #states: StateReader;
   readonly #clock: Clock;
+  readonly #erasedUsers: ErasedUsers | undefined;
+  readonly #pruned = new WeakMap<StoredEvent, StoredEvent>();
   readonly #shared = new WeakMap<StoredEvent, SharedUnsigned>();
   readonly #prefixInRoom = new WeakMap<StoredEvent, string>();
 
-  constructor({ states, clock }: { states: StateReader; clock: Clock }) {
+  constructor({
+    states,
+    clock,
+    erasedUsers,
+  }: {
+    states: StateReader;
+    clock: Clock;
+    erasedUsers?: ErasedUsers | undefined;
+  }) {
     this.#states = states;
     this.#clock = clock;
+    this.#erasedUsers = erasedUsers;
   }
 
   /** The events' JSON for a viewer, in their order. They may be of one room only where `sight` is given. */
@@ -66,14 +80,16 @@ export class Presenter {
     const sticky = await this.#states.stickyUntil(tx, events);
     const now = this.#clock.now();
     const txnPrefix = viewer.deviceId === undefined ? undefined : `${viewer.deviceId}\0`;
-    return events.map((stored, index) => {
+    return events.map((whole, index) => {
+      const stored = this.#isPrunedFor(whole, sight) ? this.#prune(whole) : whole;
       const { event, txn } = stored;
       const { text, replacedNid } = shared[index] ?? NOTHING_SHARED;
       let unsigned = `"age":${now - event.originServerTs}${text}`;
       if (sight !== undefined) {
         unsigned += `,"membership":"${sight.membershipAt(stored)}"`;
         const before = replacedNid === undefined ? undefined : replaced.get(replacedNid);
-        if (before !== undefined && sight.canSee(before)) unsigned += `,"prev_content":${before.event.contentJson}`;
+        const isTold = before !== undefined && sight.canSee(before) && !this.#isPrunedFor(before, sight);
+        if (isTold) unsigned += `,"prev_content":${before.event.contentJson}`;
       }
       if (txn !== undefined && event.sender === viewer.userId) unsigned += originJson(txn, txnPrefix);
       const until = sticky.get(stored.nid);
@@ -83,6 +99,21 @@ export class Presenter {
       const prefix = format === 'full' ? stored.clientPrefix : this.#prefixWithoutRoom(stored);
       return `${prefix},"unsigned":{${unsigned}}}`;
     });
+  }
+
+  /** Who wasn't in the room gets what an erased user left there in redacted form. Spec: client-server-api/#post_matrixclientv3accountdeactivate */
+  #isPrunedFor(stored: StoredEvent, sight: RoomSight | undefined): boolean {
+    const { event } = stored;
+    if (this.#erasedUsers?.isErased(event.sender) !== true || !isErasable(event)) return false;
+    return sight?.membershipAt(stored) !== 'join';
+  }
+
+  #prune(stored: StoredEvent): StoredEvent {
+    const known = this.#pruned.get(stored);
+    if (known !== undefined) return known;
+    const pruned = new StoredEvent({ ...stored, event: redactEvent(stored.event) });
+    this.#pruned.set(stored, pruned);
+    return pruned;
   }
 
   /** The `m.relations` of those events that have any, by nid. */

@@ -12,6 +12,11 @@ export interface IgnoredUsers {
   ignoredUsers(userId: UserId): Promise<ReadonlySet<UserId>>;
 }
 
+/** Who left with the wish to be forgotten. */
+export interface ErasedUsers {
+  isErased(userId: UserId): boolean;
+}
+
 /** What reading rooms takes. The caches in it belong to the process: one of each. */
 export interface ReadingDeps {
   readonly database: Database;
@@ -20,6 +25,7 @@ export interface ReadingDeps {
   readonly stateTree: StateTree;
   readonly stateKeys: StateKeys;
   readonly accounts: IgnoredUsers;
+  readonly erasedUsers?: ErasedUsers | undefined;
   /** Without it, rooms of which we don't know are not looked for. */
   readonly remotePreviews?: RemotePreviews | undefined;
 }
@@ -36,9 +42,10 @@ export interface Reading {
 
 /** Puts together what the readers share. */
 export function makeReading(deps: ReadingDeps): Reading {
-  const { database, clock, events, stateTree, stateKeys, accounts, remotePreviews } = deps;
+  const { database, clock, events, stateTree, stateKeys, accounts, remotePreviews, erasedUsers } = deps;
   const states = new StateReader({ clock, events, tree: stateTree, keys: stateKeys });
-  return { database, events, states, presenter: new Presenter({ states, clock }), accounts, remotePreviews };
+  const presenter = new Presenter({ states, clock, erasedUsers });
+  return { database, events, states, presenter, accounts, remotePreviews };
 }
 
 /** `[a,b]` from texts that are JSON already. */

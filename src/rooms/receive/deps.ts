@@ -5,6 +5,7 @@ import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { Hub } from '../../streams/index.ts';
 import type { PolicyServers } from '../policy-servers.ts';
+import type { ErasedUsers } from '../read/reading.ts';
 import type { EventReader, StateKeys } from '../store/index.ts';
 import type { StateTree } from '../store/state-tree.ts';
 import type { AccountSource, InvitePolicy } from '../write/deps.ts';
@@ -41,6 +42,7 @@ export interface ReceiveDeps {
   readonly federation: RoomFederation;
   readonly policyServers: PolicyServers;
   readonly shadows: Shadows;
+  readonly erasedUsers?: ErasedUsers | undefined;
   readonly log: ReceiveLog;
 }
 

@@ -4,6 +4,7 @@ import type { EventId, RoomId, ServerName } from '../../protocol/ids/index.ts';
 import { parseUserId, serverNameOf } from '../../protocol/ids/index.ts';
 import { readString } from '../../protocol/json/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
+import { isErasable } from '../read/erasure.ts';
 import type { StateReader } from '../read/state-reader.ts';
 import { type EventAtTime, eventByTimestampForServer } from '../read/timestamps.ts';
 import type { StoredEvent } from '../store/index.ts';
@@ -181,7 +182,7 @@ export class ServeHistory {
 
   /**
    * The events as a server may see them: redacted where the history visibility keeps them from all of its users, unless they
-   * are sticky (MSC4354).
+   * are sticky (MSC4354), and where an erased user sent them while none of its users was there.
    * Spec: server-server-api/#backfilling-and-retrieving-missing-events, client-server-api/#room-history-visibility
    */
   async #seenBy(tx: ReadTx, origin: ServerName, events: readonly StoredEvent[]): Promise<readonly Event[]> {
@@ -190,7 +191,9 @@ export class ServeHistory {
       new Set(events.map((stored) => stored.stateBefore)),
     );
     const sticky = await this.#states.stickyUntil(tx, events);
+    const { erasedUsers } = this.#deps;
     const byRoot = new Map<number, boolean>();
+    const present = new Map<number, boolean>();
     const seen: Event[] = [];
     for (const stored of events) {
       const visibility = visibilities.get(stored.stateBefore) ?? 'shared';
@@ -201,7 +204,12 @@ export class ServeHistory {
         isSeen = known ?? (await this.#hasMember(tx, stored.stateBefore, origin, visibility === 'invited'));
         byRoot.set(stored.stateBefore, isSeen);
       }
-      seen.push(isSeen ? stored.event : redactEvent(stored.event));
+      const { event } = stored;
+      if (isSeen && erasedUsers?.isErased(event.sender) === true && isErasable(event)) {
+        isSeen = present.get(stored.stateBefore) ?? (await this.#hasMember(tx, stored.stateBefore, origin, false));
+        present.set(stored.stateBefore, isSeen);
+      }
+      seen.push(isSeen ? event : redactEvent(event));
     }
     return seen;
   }
