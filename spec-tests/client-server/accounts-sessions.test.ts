@@ -169,6 +169,20 @@ describe('sessions', () => {
     assert.equal((await logIn('kim', { password: 'fresh' })).status, 200);
   });
 
+  it('change a password once for each authentication, however many requests come at a time', async () => {
+    const user = await server.register('mona');
+    const wish = { new_password: 'fresh', logout_devices: false };
+    const { session } = (await user.request('POST', `${V3}/account/password`, wish)).body;
+    const change = () => user.request('POST', `${V3}/account/password`, { ...wish, auth: auth(user, session) });
+    const statuses = (await Promise.all([change(), change(), change(), change()])).map(({ status }) => status);
+    assert.equal(statuses.filter((status) => status === 200).length, 1, String(statuses));
+    assert.ok(statuses.every((status) => [200, 401, 403].includes(status)));
+    const late = { ...wish, auth: { ...auth(user, session), password: 'fresh' } };
+    const again = await user.request('POST', `${V3}/account/password`, late);
+    assert.deepEqual([again.status, again.body.errcode], [401, 'M_FORBIDDEN']);
+    assert.notEqual(again.body.session, session);
+  });
+
   it('are no more after deactivation, and the name stays taken', async () => {
     const user = await server.register('leo');
     const { session } = (await user.request('POST', `${V3}/account/deactivate`, { erase: true })).body;

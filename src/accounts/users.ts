@@ -153,10 +153,16 @@ export class Users {
   async setPassword(
     userId: UserId,
     password: string,
-    options: { readonly logOutOthers: boolean; readonly currentDeviceId?: string | undefined },
+    options: {
+      readonly logOutOthers: boolean;
+      readonly currentDeviceId?: string | undefined;
+      /** What is done in the same transaction. */
+      readonly also?: (tx: WriteTx) => Promise<void>;
+    },
   ): Promise<void> {
     const passwordHash = await this.#passwords.hash(password);
     await this.#change(userId, { password_hash: passwordHash }, async (tx) => {
+      await options.also?.(tx);
       if (options.logOutOthers) await this.#devices.deleteAllIn(tx, userId, options.currentDeviceId);
     });
   }

@@ -25,7 +25,7 @@ export function accountDeactivationRoutes({
       allowSuspended: true,
       body: z.object({ auth: authSchema, erase: z.boolean().default(false) }),
       handle: async ({ requester: { userId }, body, remote, now }) => {
-        await accounts.uia.require({
+        await accounts.uia.requireOnce({
           operation: 'deactivateAccount',
           binding: JSON.stringify(body.erase),
           userId,

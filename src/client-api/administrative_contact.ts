@@ -90,7 +90,7 @@ export function administrativeContactRoutes(parts: {
         const { sid, client_secret: clientSecret } = body;
         const flows = await accounts.reAuthentication.flowsOf(userId);
         const purpose = { operation: 'add3PID', binding: sid, userId, flows };
-        await accounts.uia.require({ ...purpose, auth: body.auth, remote, now });
+        await accounts.uia.requireOnce({ ...purpose, auth: body.auth, remote, now });
         await threePids.add(userId, { sid, clientSecret });
         return {};
       },

@@ -19,7 +19,7 @@ export function deviceManagementRoutes({ accounts }: { accounts: Accounts }): Ro
     const { userId } = request.requester;
     const binding = JSON.stringify([...new Set(deviceIds)].sort());
     const flows = await accounts.reAuthentication.flowsOf(userId);
-    await uia.require({ ...request, userId, binding, flows });
+    await uia.requireOnce({ ...request, userId, binding, flows });
     await devices.delete(userId, deviceIds);
     return {};
   }

@@ -19,7 +19,7 @@ export function loginTokenRoutes({ accounts }: { accounts: Accounts }): Route[] 
       handle: async ({ requester: { userId }, body, remote, now }) => {
         const flows = await accounts.reAuthentication.flowsOf(userId);
         const purpose = { operation: 'generateLoginToken', binding: '', userId, flows };
-        await accounts.uia.require({ ...purpose, auth: body.auth, remote, now });
+        await accounts.uia.requireOnce({ ...purpose, auth: body.auth, remote, now });
         const { token, lifetimeMs } = await accounts.shortTokens.issue('login', userId);
         return { login_token: token, expires_in_ms: lifetimeMs };
       },

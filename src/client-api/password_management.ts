@@ -46,7 +46,11 @@ export function passwordManagementRoutes({ accounts }: { accounts: Accounts }): 
         if (userId === undefined || (owner !== undefined && owner !== userId)) {
           throw forbidden('This e-mail address does not belong to the account');
         }
-        const options = { logOutOthers: body.logout_devices, currentDeviceId: requester?.deviceId };
+        const options = {
+          logOutOthers: body.logout_devices,
+          currentDeviceId: requester?.deviceId,
+          also: outcome.close,
+        };
         await accounts.users.setPassword(userId, body.new_password, options);
         return {};
       },

@@ -1,5 +1,4 @@
 import type { ReadTx, WriteTx } from '../../storage/index.ts';
-import { upsert } from '../../storage/index.ts';
 
 /** The stages completed in a session, as JSON text; undefined where nothing is or where it has expired. */
 export async function findUiaCompleted(tx: ReadTx, hash: string, now: number): Promise<string | undefined> {
@@ -12,15 +11,34 @@ export async function findUiaCompleted(tx: ReadTx, hash: string, now: number): P
   return row?.completed;
 }
 
-/** Sets what is completed in a session, from its first stage on. */
+/** Sets what is completed in a session, from its first stage on; one that was used up stays so. */
 export async function setUiaCompleted(tx: WriteTx, hash: string, completed: string, expiresTs: number): Promise<void> {
-  await upsert(tx, 'uia_sessions', { session_hash: hash, completed, expires_ts: expiresTs }, ['session_hash']);
+  await tx.db
+    .insertInto('uia_sessions')
+    .values({ session_hash: hash, completed, expires_ts: expiresTs })
+    .onConflict((conflict) =>
+      conflict.column('session_hash').doUpdateSet({ completed }).where('uia_sessions.completed', '<>', UIA_USED),
+    )
+    .execute();
 }
 
-/** Forgets a session; false where there was nothing to forget. */
-export async function deleteUiaSession(tx: WriteTx, hash: string): Promise<boolean> {
-  const result = await tx.db.deleteFrom('uia_sessions').where('session_hash', '=', hash).executeTakeFirst();
-  return Number(result.numDeletedRows) > 0;
+/** What stands in the place of the completed stages of a session that has served its purpose. */
+export const UIA_USED = 'used';
+
+/** Uses a session up, be it stored or not; false where it was used before. */
+export async function useUiaSession(tx: WriteTx, hash: string, expiresTs: number): Promise<boolean> {
+  const row = await tx.db
+    .insertInto('uia_sessions')
+    .values({ session_hash: hash, completed: UIA_USED, expires_ts: expiresTs })
+    .onConflict((conflict) =>
+      conflict
+        .column('session_hash')
+        .doUpdateSet({ completed: UIA_USED })
+        .where('uia_sessions.completed', '<>', UIA_USED),
+    )
+    .returning('session_hash')
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 export async function deleteExpiredUiaSessions(tx: WriteTx, now: number): Promise<void> {

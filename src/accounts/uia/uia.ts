@@ -7,7 +7,7 @@ import { type Errcode, forbidden, invalidParam, MatrixError } from '../../protoc
 import type { JsonObject } from '../../protocol/json/index.ts';
 import type { Database, WriteTx } from '../../storage/index.ts';
 import { hashSecret } from '../secrets.ts';
-import { deleteUiaSession, findUiaCompleted, setUiaCompleted } from '../store/uia.ts';
+import { findUiaCompleted, setUiaCompleted, UIA_USED, useUiaSession } from '../store/uia.ts';
 import { type UiaPurpose, UiaSessionIds } from './session-id.ts';
 import { type AuthData, type StageContext, StageFailure, type StageName, type Stages } from './stages.ts';
 
@@ -37,8 +37,6 @@ interface Attempt {
   readonly sessionId: string;
   readonly expiresTs: number;
   readonly completed: Completed;
-  /** Whether the session has a row. */
-  readonly isStored: boolean;
 }
 
 /** How long a client may take for all stages. */
@@ -87,7 +85,18 @@ export class Uia {
       const message = 'The session is unknown, has expired, or was started for another request';
       throw this.#challenge(this.#start(request), { errcode: 'M_FORBIDDEN', message });
     }
-    return this.#go(await this.#resume(request, auth.session, expiresTs), auth);
+    const attempt = await this.#resume(request, auth.session, expiresTs);
+    if (attempt === undefined) {
+      const message = 'The session has been used already';
+      throw this.#challenge(this.#start(request), { errcode: 'M_FORBIDDEN', message });
+    }
+    return this.#go(attempt, auth);
+  }
+
+  /** As `require`, and the session is used up: for what has no transaction of its own to use it up in. */
+  async requireOnce(request: UiaRequest): Promise<void> {
+    const outcome = await this.require(request);
+    await this.#database.write('main', (tx) => outcome.close(tx));
   }
 
   /**
@@ -160,16 +169,16 @@ export class Uia {
     await this.#database.write('main', (tx) =>
       setUiaCompleted(tx, hashSecret(sessionId), JSON.stringify(completed), expiresTs),
     );
-    return { ...next, isStored: true };
+    return next;
   }
 
   #finishOrGoOn(attempt: Attempt): UiaOutcome {
     if (!isComplete(attempt)) throw this.#challenge(attempt);
-    const { completed, isStored, sessionId } = attempt;
+    const { completed, sessionId, expiresTs } = attempt;
     return {
       results: new Map(completed),
       close: async (tx) => {
-        if (isStored && !(await deleteUiaSession(tx, hashSecret(sessionId)))) {
+        if (!(await useUiaSession(tx, hashSecret(sessionId), expiresTs))) {
           throw forbidden('This authentication has been used already');
         }
       },
@@ -178,16 +187,17 @@ export class Uia {
 
   #start(request: UiaRequest): Attempt {
     const expiresTs = this.#clock.now() + SESSION_LIFETIME_MS;
-    return { request, sessionId: this.#ids.make(request, expiresTs), expiresTs, completed: [], isStored: false };
+    return { request, sessionId: this.#ids.make(request, expiresTs), expiresTs, completed: [] };
   }
 
-  async #resume(request: UiaRequest, sessionId: string, expiresTs: number): Promise<Attempt> {
+  async #resume(request: UiaRequest, sessionId: string, expiresTs: number): Promise<Attempt | undefined> {
     const json = await this.#database.read((tx) => findUiaCompleted(tx, hashSecret(sessionId), this.#clock.now()));
+    if (json === UIA_USED) return undefined;
     // On the fallback page anybody may have shown who they are: it must be the one who is logged in.
     const completed = parseCompleted(json).filter(
       ([stage, result]) => !OF_USER.has(stage) || result === request.userId,
     );
-    return { request, sessionId, expiresTs, completed, isStored: json !== undefined };
+    return { request, sessionId, expiresTs, completed };
   }
 
   #challenge(attempt: Attempt, failure?: { errcode: Errcode; message: string }): UiaChallenge {

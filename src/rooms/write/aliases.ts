@@ -74,7 +74,14 @@ export class Aliases {
     if (row === undefined) throw notFound(`Room alias ${alias} not found`);
     if (row.creator !== requester.userId) await this.#assertMayManage(row.room_id, requester);
     if (this.#deps.shadows.has(requester.userId)) return;
-    await this.#deps.database.write('main', (tx) => deleteAlias(tx, alias));
+    const isDeleted = await this.#deps.database.write('main', async (tx) => {
+      // By now it may be another one, which somebody else has made.
+      const present = await findAlias(tx, alias);
+      if (present?.creator !== row.creator || present.room_id !== row.room_id) return false;
+      await deleteAlias(tx, alias);
+      return true;
+    });
+    if (!isDeleted) throw notFound(`Room alias ${alias} not found`);
     await this.#unlist(row.room_id, alias, requester.userId);
   }
 
