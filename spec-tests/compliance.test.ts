@@ -28,6 +28,14 @@ describe('the endpoints of the specification v1.19', () => {
     );
   });
 
+  it('are not named as missing where they are served', () => {
+    const stale = listEndpoints().filter((endpoint) => isServed(endpoint) && notYet(endpoint) !== undefined);
+    assert.deepEqual(
+      stale.map(({ method, path: at }) => `${method} ${at}`),
+      [],
+    );
+  });
+
   it('are tested in files that exist', () => {
     for (const endpoint of listEndpoints().filter(isServed)) {
       const test = testOf(endpoint);

@@ -139,8 +139,15 @@ describe('what users keep with us', () => {
   });
 
   it('tells what it can do', async () => {
-    const { versions } = (await server.request('GET', '/_matrix/client/versions')).body;
+    const { versions, unstable_features: flags } = (await server.request('GET', '/_matrix/client/versions')).body;
     assert.ok(versions.includes('v1.1') && versions.includes('v1.19'));
+    const paths = server.homeserver.routes.flatMap((one) => one.paths);
+    const prefixes = new Set(
+      paths.flatMap((at) => /^\/_matrix\/client\/unstable\/([^/]+\.msc\d+)/.exec(at)?.[1] ?? []),
+    );
+    const unannounced = [...prefixes].filter((prefix) => !Object.keys(flags).some((flag) => flag.startsWith(prefix)));
+    assert.ok(prefixes.size > 10);
+    assert.deepEqual(unannounced, [], 'served, but not announced');
     const { capabilities } = (await alice.request('GET', `${V3}/capabilities`)).body;
     assert.equal(capabilities['m.room_versions'].default, '12');
     assert.equal(Object.keys(capabilities['m.room_versions'].available).length, 12);

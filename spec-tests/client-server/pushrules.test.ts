@@ -93,6 +93,11 @@ describe('push rules', () => {
     assert.equal((await alice.request('GET', `${V3}/pushrules/global/underride/nope/enabled`)).status, 404);
   });
 
+  it('can be read as account data, though none was changed', async () => {
+    const { body } = await alice.request('GET', `${V3}/user/${alice.userId}/account_data/m.push_rules`);
+    assert.deepEqual(body, (await alice.request('GET', `${V3}/pushrules/`)).body);
+  });
+
   it('come with sync when they change', async () => {
     const { next_batch: since } = (await alice.request('GET', `${V3}/sync`)).body;
     await put('sender', '@bob:example.org', '', { actions: [] });
@@ -113,5 +118,24 @@ describe('push rules', () => {
     await put('room', roomId, '', { actions: [] });
     await say(bob, roomId, 'nothing to see');
     assert.deepEqual(await counts(), { notification_count: 1, highlight_count: 1 });
+  });
+
+  it('may look for the name that the user has in the room', async () => {
+    const bob = await hs.register(`bob${users}`);
+    const roomId = await createRoom(bob);
+    await join(alice, roomId);
+    const name = { membership: 'join', displayname: 'Wonder Alice' };
+    await alice.request('PUT', `${V3}/rooms/${roomId}/state/m.room.member/${alice.userId}`, name);
+    const highlights = { actions: ['notify', { set_tweak: 'highlight' }] };
+    await put('override', 'my-name', '', { ...highlights, conditions: [{ kind: 'contains_display_name' }] });
+    // The name isn't in memory then.
+    await hs.restart();
+    await say(bob, roomId, `alice${users}, come here`);
+    await say(bob, roomId, 'is wonder alice there?');
+    await eventually(async () => {
+      const { rooms } = (await alice.request('GET', `${V3}/sync`)).body;
+      const { notification_count, highlight_count } = rooms.join[roomId].unread_notifications;
+      assert.deepEqual([notification_count, highlight_count], [2, 1]);
+    });
   });
 });

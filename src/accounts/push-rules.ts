@@ -1,6 +1,7 @@
 import { parseUserId, type UserId } from '../protocol/ids/index.ts';
 import { isJsonObject } from '../protocol/json/index.ts';
 import {
+  asksForDisplayName,
   changesOf,
   defaultPushRules,
   type PushRuleChanges,
@@ -15,6 +16,20 @@ import { findAccountData, listAccountDataOfType } from './store/account-data.ts'
 const PUSH_RULES = 'm.push_rules';
 const NO_CHANGES: PushRuleChanges = { own: {}, defaults: new Map() };
 
+/** The rules of a user who has changed some. */
+interface OwnRules {
+  readonly rules: PushRuleset;
+  /** Whether one of them looks for the user's display name. */
+  readonly asksForName: boolean;
+}
+
+/** Who is joined to a room. */
+interface JoinedUsers {
+  readonly joinedCount: number;
+  readonly isJoined: (userId: UserId) => boolean;
+  readonly joinedUsers: () => Iterable<UserId>;
+}
+
 /**
  * The push rules of users. They are kept as the account data `m.push_rules`, where `/sync` finds them; those of users who
  * have changed anything are in memory besides, since every event is judged by them.
@@ -23,7 +38,7 @@ const NO_CHANGES: PushRuleChanges = { own: {}, defaults: new Map() };
 export class PushRules {
   readonly #database: Database;
   readonly #accountData: AccountData;
-  readonly #changed = new Map<UserId, PushRuleset>();
+  readonly #changed = new Map<UserId, OwnRules>();
 
   constructor(database: Database, accountData: AccountData) {
     this.#database = database;
@@ -34,13 +49,13 @@ export class PushRules {
   async load(): Promise<void> {
     for (const row of await this.#database.read((tx) => listAccountDataOfType(tx, PUSH_RULES))) {
       const userId = parseUserId(row.user_id);
-      if (userId !== undefined) this.#changed.set(userId, rulesetOf(userId, row.content));
+      if (userId !== undefined) this.#changed.set(userId, ownRules(rulesetOf(userId, row.content)));
     }
   }
 
   /** All rules of a user. No query. */
   get(userId: UserId): PushRuleset {
-    return this.#changed.get(userId) ?? defaultPushRules(userId);
+    return this.#changed.get(userId)?.rules ?? defaultPushRules(userId);
   }
 
   /** Whether the user's rules are other than the default ones. */
@@ -48,9 +63,16 @@ export class PushRules {
     return this.#changed.has(userId);
   }
 
-  /** The users among `isMember` who have rules of their own, with them. */
-  *usersWithOwnRules(isMember: (userId: UserId) => boolean): Iterable<{ userId: UserId; rules: PushRuleset }> {
-    for (const [userId, rules] of this.#changed) if (isMember(userId)) yield { userId, rules };
+  /** The joined users who have rules of their own, with them; walks through the smaller of both. */
+  *usersWithOwnRules({ joinedCount, isJoined, joinedUsers }: JoinedUsers): Iterable<OwnRules & { userId: UserId }> {
+    if (joinedCount < this.#changed.size) {
+      for (const userId of joinedUsers()) {
+        const own = this.#changed.get(userId);
+        if (own !== undefined) yield { userId, ...own };
+      }
+    } else {
+      for (const [userId, own] of this.#changed) if (isJoined(userId)) yield { userId, ...own };
+    }
   }
 
   /** Changes a user's rules, one change after the other. Returns the problem where there is one, and changes nothing then. */
@@ -63,7 +85,7 @@ export class PushRules {
       if (typeof changed === 'string') return changed;
       const rules = pushRules(userId, changed);
       await this.#accountData.set(tx, userId, undefined, PUSH_RULES, { global: rules });
-      tx.onCommit(() => this.#changed.set(userId, rules));
+      tx.onCommit(() => this.#changed.set(userId, ownRules(rules)));
       return undefined;
     });
   }
@@ -79,4 +101,8 @@ export class PushRules {
 function rulesetOf(userId: UserId, content: string): PushRuleset {
   const json: unknown = JSON.parse(content);
   return pushRules(userId, isJsonObject(json) ? changesOf(userId, json) : NO_CHANGES);
+}
+
+function ownRules(rules: PushRuleset): OwnRules {
+  return { rules, asksForName: asksForDisplayName(rules) };
 }

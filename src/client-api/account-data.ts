@@ -11,7 +11,8 @@ const params = z.object({ userId: userIdSchema, type: z.string().min(1).max(255)
 const roomParams = params.extend({ roomId: roomIdSchema });
 
 /** What users keep with us: for all rooms, and for one. */
-export function accountDataRoutes({ accounts: { accountData } }: { accounts: Accounts }): Route[] {
+export function accountDataRoutes({ accounts }: { accounts: Accounts }): Route[] {
+  const { accountData, pushRules } = accounts;
   return [
     route({
       method: 'GET',
@@ -22,6 +23,8 @@ export function accountDataRoutes({ accounts: { accountData } }: { accounts: Acc
       params,
       handle: async ({ requester, params: { userId, type } }) => {
         assertOwn(requester, userId);
+        // Whoever has changed none has the default ones, as `/sync` says.
+        if (type === 'm.push_rules') return { global: pushRules.get(userId) };
         return found(await accountData.find(userId, undefined, type));
       },
     }),

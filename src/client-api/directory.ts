@@ -50,7 +50,7 @@ export function directoryRoutes({ rooms: { aliases } }: { readonly rooms: Rooms 
     }),
     route({
       method: 'GET',
-      path: v3('/rooms/{roomId}/aliases'),
+      path: [...v3('/rooms/{roomId}/aliases'), '/_matrix/client/unstable/org.matrix.msc2432/rooms/{roomId}/aliases'],
       operationId: 'getLocalAliases',
       spec: 'client-server-api/#get_matrixclientv3roomsroomidaliases',
       auth: 'user',

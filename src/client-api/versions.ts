@@ -8,6 +8,18 @@ const MINOR_VERSION_MAX = 19;
 /** What we have of proposals, by their flags. A part that brings one adds its line here. */
 const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   'org.matrix.e2e_cross_signing': true,
+  // MSC2432: aliases of rooms as they are since v1.1
+  'org.matrix.msc2432': true,
+  // MSC2285: private receipts
+  'org.matrix.msc2285.stable': true,
+  // MSC2946: spaces
+  'org.matrix.msc2946': true,
+  // MSC3030: the event nearest to a time
+  'org.matrix.msc3030': true,
+  // MSC3827: the directory by type of room
+  'org.matrix.msc3827.stable': true,
+  // MSC3916: media for those who are logged in
+  'org.matrix.msc3916.stable': true,
   // MSC3814: dehydrated devices
   'org.matrix.msc3814': true,
   'org.matrix.msc3814.v1': true,

@@ -5,4 +5,4 @@ export { checkAuth } from './check.ts';
 export { thirdPartySigners } from './member-third-party-rules.ts';
 export { type PowerLevels, powerLevels, roomCreators } from './power-levels.ts';
 export { type AuthEventsDraft, selectAuthEvents } from './selection.ts';
-export type { Verdict } from './verdict.ts';
+export { refusalText, type Verdict } from './verdict.ts';

@@ -3,6 +3,11 @@ export type Verdict =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly rule: string; readonly reason: string };
 
+/** What a refusal says to people: what the rule is about, without its number, and why it refuses. */
+export function refusalText({ rule, reason }: Extract<Verdict, { readonly allowed: false }>): string {
+  return `${rule.replace(/^[0-9.]+ /, '')}: ${reason}`;
+}
+
 /** The verdict of everything that is allowed. */
 export const ALLOWED: Verdict = Object.freeze({ allowed: true });
 

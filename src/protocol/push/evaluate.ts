@@ -39,6 +39,13 @@ export function evaluatePush(ruleset: PushRuleset, event: Event, context: PushCo
   return NOTHING;
 }
 
+/** Whether an enabled rule looks for the user's display name, which then has to be at hand. */
+export function asksForDisplayName({ override, underride }: PushRuleset): boolean {
+  return [...override, ...underride].some(
+    ({ enabled, conditions = [] }) => enabled && conditions.some(({ kind }) => kind === 'contains_display_name'),
+  );
+}
+
 type Matches = (rule: PushRule, event: Event, context: PushContext, spending: Spending) => boolean;
 
 const MATCHES: Readonly<Record<PushRuleKind, Matches>> = {

@@ -10,7 +10,13 @@ export {
 } from './changes.ts';
 export type { NotificationLevels, PushContext } from './conditions.ts';
 export { defaultPushRules, MASTER_RULE_ID, type PushRuleChanges, pushRules } from './default-rules.ts';
-export { type DefaultPushVerdicts, evaluateDefaultPush, evaluatePush, type PushVerdict } from './evaluate.ts';
+export {
+  asksForDisplayName,
+  type DefaultPushVerdicts,
+  evaluateDefaultPush,
+  evaluatePush,
+  type PushVerdict,
+} from './evaluate.ts';
 export { splitPropertyPath } from './property-path.ts';
 export {
   PUSH_RULE_KINDS,

@@ -1,4 +1,4 @@
-import { checkAuth } from '../../protocol/auth/index.ts';
+import { checkAuth, refusalText } from '../../protocol/auth/index.ts';
 import { badJson, forbidden, invalidParam, MatrixError, notFound } from '../../protocol/errors.ts';
 import { BadPduError, type Event, parsePdu } from '../../protocol/event/index.ts';
 import {
@@ -67,7 +67,7 @@ export class ServeMemberships {
       const draft = { type: 'm.room.member', sender: userId, stateKey: userId, content };
       const event = this.#deps.writer.template(room, draft);
       const verdict = checkAuth(event, room.auth);
-      if (!verdict.allowed) throw forbidden(verdict.reason);
+      if (!verdict.allowed) throw forbidden(refusalText(verdict));
       return { roomVersion: rules.id, event: templateOf(event, roomId, origin) };
     });
   }

@@ -135,6 +135,19 @@ export class HotRoom {
     return entry?.event;
   }
 
+  /** The names that members have in the room; those without one are missing. @throws StateNotLoaded for all of them at once */
+  displayNames(userIds: readonly UserId[]): ReadonlyMap<UserId, string> {
+    const entries = userIds.flatMap((userId) => this.entry('m.room.member', userId) ?? []);
+    const missing = entries.filter(({ event }) => event === undefined);
+    if (missing.length > 0) throw new StateNotLoaded(missing);
+    const names = new Map<UserId, string>();
+    for (const userId of userIds) {
+      const name = readString(this.stateEvent('m.room.member', userId)?.content ?? {}, 'displayname');
+      if (name !== undefined) names.set(userId, name);
+    }
+    return names;
+  }
+
   /** The power levels that hold now. @throws StateNotLoaded */
   power(): PowerLevels {
     const from = this.entry('m.room.power_levels', '');

@@ -5,6 +5,7 @@ import { defaultPushRules } from '../../protocol/push/index.ts';
 import { forEachDatabase } from '../../testing/databases.ts';
 import { UNREAD } from '../store/index.ts';
 import { ALICE, BOB, CAROL, openRooms, user } from './testing.ts';
+import type { JoinedUsers } from './unread.ts';
 
 const TEXT = 'm.room.message';
 
@@ -249,9 +250,9 @@ forEachDatabase((_dialect, open, createConfig) => {
       ...defaultPushRules(BOB),
       override: [{ rule_id: 'x', default: false, enabled: true, conditions: [], actions: [] }],
     };
-    const own = { userId: BOB, rules };
+    const own = { userId: BOB, rules, asksForName: false };
     const pushRules = {
-      usersWithOwnRules: (isMember: (userId: typeof BOB) => boolean) => (isMember(BOB) ? [own] : []),
+      usersWithOwnRules: ({ isJoined }: JoinedUsers) => (isJoined(BOB) ? [own] : []),
     };
     const { rooms, database } = await openRooms(open, { pushRules });
     const roomId = await rooms.create(ALICE, { preset: 'public_chat' });

@@ -20,6 +20,11 @@ export class RoomMembers extends Overlay<UserId, MemberEntry> {
     this.#count(userId, () => super.commit(userId, entry));
   }
 
+  /** All who are joined. */
+  *joined(): Iterable<UserId> {
+    for (const [userId, { membership }] of this.entries()) if (membership === 'join') yield userId;
+  }
+
   /** How many users of a server are joined. */
   joinedOf(server: ServerName): number {
     return this.#joined.get(server) ?? 0;

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { checkAuth } from '../../protocol/auth/index.ts';
+import { checkAuth, refusalText } from '../../protocol/auth/index.ts';
 import type { SigningKey } from '../../protocol/crypto/index.ts';
 import { forbidden } from '../../protocol/errors.ts';
 import { type Event, type EventDraft, referenceHash } from '../../protocol/event/index.ts';
@@ -203,7 +203,7 @@ export class RoomWriter {
   #judged(room: HotRoom, proposal: Proposal): Event {
     const event = this.template(room, proposal);
     const verdict = checkAuth(event, room.auth);
-    if (!verdict.allowed) throw forbidden(verdict.reason);
+    if (!verdict.allowed) throw forbidden(refusalText(verdict));
     return event;
   }
 
@@ -252,6 +252,8 @@ export class RoomWriter {
       joinedCount: room.figures.joinedCount,
       power: room.power(),
       isJoined: (userId: UserId) => room.isJoined(userId),
+      joinedUsers: () => room.members.joined(),
+      displayNames: (userIds: readonly UserId[]) => room.displayNames(userIds),
       isLocal: (userId: UserId) => serverNameOf(userId) === this.#deps.serverName,
     };
   }

@@ -8,14 +8,22 @@ import { UNREAD, type Unread } from '../store/index.ts';
 export interface OwnPushRules {
   readonly userId: UserId;
   readonly rules: PushRuleset;
-  /** The user's display name, for rules that look for it. */
-  readonly displayName?: string;
+  /** Whether one of them looks for the user's display name. */
+  readonly asksForName: boolean;
 }
 
 /** Knows, from memory, who has push rules of their own. Whoever keeps push rules implements it. */
 export interface PushRuleSource {
-  /** The users with own rules for whom `isMember` is true. Called for each event: it must cost little if there are few. */
-  usersWithOwnRules(isMember: (userId: UserId) => boolean): Iterable<OwnPushRules>;
+  /** The joined users who have own rules. Called for each event: it must cost little where the room is small or they are few. */
+  usersWithOwnRules(joined: JoinedUsers): Iterable<OwnPushRules>;
+}
+
+/** Who is joined to a room. */
+export interface JoinedUsers {
+  readonly joinedCount: number;
+  isJoined(userId: UserId): boolean;
+  /** All of them, for small rooms. */
+  joinedUsers(): Iterable<UserId>;
 }
 
 /** Nobody has own rules. */
@@ -31,11 +39,11 @@ export interface UserNotification {
 }
 
 /** What the rules see of the room. */
-export interface Audience {
-  readonly joinedCount: number;
+export interface Audience extends JoinedUsers {
   readonly power: PowerLevels;
-  isJoined(userId: UserId): boolean;
   isLocal(userId: UserId): boolean;
+  /** The names of members in the room, of those who have one. @throws StateNotLoaded */
+  displayNames(userIds: readonly UserId[]): ReadonlyMap<UserId, string>;
 }
 
 export interface UnreadVerdict {
@@ -44,10 +52,12 @@ export interface UnreadVerdict {
 }
 
 const NO_NOTIFICATIONS: readonly UserNotification[] = [];
+const NO_NAMES: ReadonlyMap<UserId, string> = new Map();
 
 /**
  * Judges an event once for the whole room: `unread` for everybody, and a row for each user for whom it is something else.
  * Spec: client-server-api/#push-rules
+ * @throws StateNotLoaded
  */
 export function judgeUnread(event: Event, audience: Audience, own: PushRuleSource): UnreadVerdict {
   const context = { memberCount: audience.joinedCount, powerLevels: audience.power };
@@ -59,9 +69,11 @@ export function judgeUnread(event: Event, audience: Audience, own: PushRuleSourc
     rows ??= new Map();
     rows.set(userId, { userId, notify: verdict.notify, highlight: verdict.highlight, actions: null });
   }
-  for (const { userId, rules, displayName } of own.usersWithOwnRules((user) => audience.isJoined(user))) {
-    if (userId === event.sender) continue;
-    const verdict = evaluatePush(rules, event, { ...context, userId, displayName });
+  const owners = [...own.usersWithOwnRules(audience)].filter(({ userId }) => userId !== event.sender);
+  const asking = owners.filter(({ asksForName }) => asksForName).map(({ userId }) => userId);
+  const names = asking.length === 0 ? NO_NAMES : audience.displayNames(asking);
+  for (const { userId, rules } of owners) {
+    const verdict = evaluatePush(rules, event, { ...context, userId, displayName: names.get(userId) });
     rows ??= new Map();
     const { notify, highlight } = verdict;
     if (unreadOf(verdict) === unread) rows.delete(userId);
