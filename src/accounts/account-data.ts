@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { upTo } from '../lru.ts';
-import { MatrixError } from '../protocol/errors.ts';
+import { MatrixError, tooLarge } from '../protocol/errors.ts';
 import { parseUserId, type RoomId, type UserId } from '../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject, readObject } from '../protocol/json/index.ts';
 import type { Database, ReadTx, WriteTx } from '../storage/index.ts';
@@ -12,8 +12,10 @@ import {
   DELETED,
   deleteAccountDataOf,
   findAccountData,
+  findAccountDataContent,
   upsertAccountData,
 } from './store/account-data.ts';
+import { addAccountDataUsage, deleteAccountDataUsage, findAccountDataUsage } from './store/account-data-usage.ts';
 
 /** One piece of account data, as `/sync` needs it. */
 export interface AccountDataItem {
@@ -26,18 +28,34 @@ export interface AccountDataItem {
 }
 
 const CACHE_ENTRIES_MAX = 50_000;
+const CACHE_CHARS_MAX = 16 * 1024 * 1024;
 const CHANGES_REMEMBERED_MAX = 50_000;
+
+/**
+ * What a user may keep with us, beside what the server itself writes: a first sync answers with all of it. Deleted items
+ * count as items, since clients must still be told.
+ */
+export const ACCOUNT_DATA_ITEMS_MAX = 20_000;
+export const ACCOUNT_DATA_CHARS_MAX = 10 * 1024 * 1024;
+
+/** What an entry of the cache costs beside its content. */
+const CACHED_CHARS = 200;
 
 /** Types that only the server itself writes. Spec: client-server-api/#server-behaviour-13 */
 const SERVER_MANAGED = new Set(['m.fully_read', 'm.push_rules']);
 const IGNORED_USERS = 'm.ignored_user_list';
 const TAGS = 'm.tag';
+/** Each change of a tag writes all tags of the room. */
+const TAGS_CHARS_MAX = 64 * 1024;
 
 /** What users keep with us, for all rooms or for one. Spec: client-server-api/#client-config */
 export class AccountData {
   readonly #database: Database;
   readonly #hub: Hub;
-  readonly #cache = new LRUCache<string, { readonly json: string | undefined }>(upTo(CACHE_ENTRIES_MAX));
+  readonly #cache = new LRUCache<string, { readonly json: string | undefined }>({
+    maxSize: CACHE_CHARS_MAX,
+    sizeCalculation: ({ json }) => (json?.length ?? 0) + CACHED_CHARS,
+  });
   readonly #ignored = new LRUCache<UserId, ReadonlySet<UserId>>(upTo(CACHE_ENTRIES_MAX));
   /** The last change of users since this process started. */
   readonly #changedAt: LRUCache<UserId, number>;
@@ -69,10 +87,12 @@ export class AccountData {
     return json;
   }
 
-  /** Sets what a client sent. Throws 405 for types that only the server writes. */
+  /** Sets what a client sent. Throws 405 for types that only the server writes, 413 where the user has too much. */
   async setByClient(userId: UserId, roomId: RoomId | undefined, type: string, content: JsonObject): Promise<void> {
     if (SERVER_MANAGED.has(type)) throw serverManaged(type);
-    await this.#database.write('main', (tx) => this.set(tx, userId, roomId, type, content));
+    await this.#database.write('main', (tx) =>
+      withinQuota(tx, userId, () => this.set(tx, userId, roomId, type, content)),
+    );
   }
 
   /** Sets account data within a transaction, whatever its type. */
@@ -88,6 +108,7 @@ export class AccountData {
 
   async #put(tx: WriteTx, userId: UserId, roomId: RoomId | undefined, type: string, content: string): Promise<number> {
     const room: AccountDataRoom = roomId ?? '';
+    if (!SERVER_MANAGED.has(type)) await count(tx, userId, room, type, content);
     const position = tx.nextPosition('account_data');
     await upsertAccountData(tx, { user_id: userId, room_id: room, type, content, position });
     tx.onCommit(() => {
@@ -115,6 +136,7 @@ export class AccountData {
   /** Deletes all that a user kept with us, within a transaction. */
   async deleteAll(tx: WriteTx, userId: UserId): Promise<void> {
     await deleteAccountDataOf(tx, userId);
+    await deleteAccountDataUsage(tx, userId);
     tx.onCommit(() => {
       this.#generation++;
       this.#cache.clear();
@@ -156,9 +178,13 @@ export class AccountData {
     return parseTags(await this.find(userId, roomId, TAGS));
   }
 
-  /** Sets a tag of a room. */
+  /** Sets a tag of a room. Throws 413 where the user or the room has too much. */
   async setTag(userId: UserId, roomId: RoomId, tag: string, content: JsonObject): Promise<void> {
-    await this.#changeTags(userId, roomId, (tags) => ({ ...tags, [tag]: content }));
+    await this.#changeTags(userId, roomId, (tags) => {
+      const changed = { ...tags, [tag]: content };
+      if (JSON.stringify(changed).length > TAGS_CHARS_MAX) throw tooLarge('This room has too many tags');
+      return changed;
+    });
   }
 
   /** Removes a tag of a room, if it is there. */
@@ -171,9 +197,27 @@ export class AccountData {
   async #changeTags(userId: UserId, roomId: RoomId, change: (tags: JsonObject) => JsonObject): Promise<void> {
     await this.#database.write('main', async (tx) => {
       const tags = parseTags(await findAccountData(tx, userId, roomId, TAGS));
-      await this.set(tx, userId, roomId, TAGS, { tags: change(tags) });
+      await withinQuota(tx, userId, () => this.set(tx, userId, roomId, TAGS, { tags: change(tags) }));
     });
   }
+}
+
+/** Notes what a write adds to what the user has. Before the write. */
+async function count(tx: WriteTx, userId: UserId, room: AccountDataRoom, type: string, content: string): Promise<void> {
+  const before = await findAccountDataContent(tx, userId, room, type);
+  const growth = { items: before === undefined ? 1 : 0, chars: content.length - (before?.length ?? 0) };
+  if (growth.items !== 0 || growth.chars !== 0) await addAccountDataUsage(tx, userId, growth);
+}
+
+/** Fails the transaction where a client's write makes it too much; who has too much already can still have less. */
+async function withinQuota(tx: WriteTx, userId: UserId, write: () => Promise<unknown>): Promise<void> {
+  const before = await findAccountDataUsage(tx, userId);
+  await write();
+  const { items, chars } = await findAccountDataUsage(tx, userId);
+  if (items > ACCOUNT_DATA_ITEMS_MAX && items > before.items)
+    throw tooLarge('You have too many pieces of account data');
+  if (chars > ACCOUNT_DATA_CHARS_MAX && chars > before.chars)
+    throw tooLarge('Your account data are too large in total');
 }
 
 function cacheKey(userId: UserId, room: AccountDataRoom, type: string): string {

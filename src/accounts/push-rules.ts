@@ -14,6 +14,8 @@ import type { AccountData } from './account-data.ts';
 import { findAccountData, listAccountDataOfType } from './store/account-data.ts';
 
 const PUSH_RULES = 'm.push_rules';
+/** Of all of a user's rules: they are in memory, and each change writes them all and shows them in `/sync`. */
+const RULES_CHARS_MAX = 512 * 1024;
 const NO_CHANGES: PushRuleChanges = { own: {}, defaults: new Map() };
 
 /** The rules of a user who has changed some. */
@@ -84,6 +86,8 @@ export class PushRules {
       const changed = change(await this.#changesIn(tx, userId));
       if (typeof changed === 'string') return changed;
       const rules = pushRules(userId, changed);
+      const chars = charsOf(rules);
+      if (chars > RULES_CHARS_MAX && chars > charsOf(this.get(userId))) return 'too-many';
       await this.#accountData.set(tx, userId, undefined, PUSH_RULES, { global: rules });
       tx.onCommit(() => this.#changed.set(userId, ownRules(rules)));
       return undefined;
@@ -95,6 +99,10 @@ export class PushRules {
     const json: unknown = content === undefined ? undefined : JSON.parse(content);
     return isJsonObject(json) ? changesOf(userId, json) : NO_CHANGES;
   }
+}
+
+function charsOf(rules: PushRuleset): number {
+  return JSON.stringify(rules).length;
 }
 
 /** The rules that stand in account data, with default rules that this version has and that one hadn't. */

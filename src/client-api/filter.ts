@@ -7,6 +7,8 @@ import { notFound } from '../protocol/errors.ts';
 import { assertOwn } from './own-account.ts';
 import { v3 } from './paths.ts';
 
+const BODY_BYTES_MAX = 64 * 1024;
+
 /** Filters that clients store, to name them in `/sync`. */
 export function filterRoutes({ accounts: { filters } }: { accounts: Accounts }): Route[] {
   return [
@@ -19,6 +21,7 @@ export function filterRoutes({ accounts: { filters } }: { accounts: Accounts }):
       allowSuspended: true,
       params: z.object({ userId: userIdSchema }),
       body: jsonObjectSchema,
+      bodyBytesMax: BODY_BYTES_MAX,
       handle: async ({ requester, params: { userId }, body }) => {
         assertOwn(requester, userId);
         return { filter_id: await filters.create(userId, body) };

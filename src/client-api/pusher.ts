@@ -18,6 +18,8 @@ import { v3 } from './paths.ts';
 
 const PUSHKEY_BYTES_MAX = 512;
 const APP_ID_CHARS_MAX = 64;
+/** What is in `data` goes along with every message. */
+const BODY_BYTES_MAX = 16 * 1024;
 
 const body = z.object({
   pushkey: z.string().min(1),
@@ -77,6 +79,7 @@ export function pusherRoutes({
       allowSuspended: true,
       rateLimit: 'generic',
       body,
+      bodyBytesMax: BODY_BYTES_MAX,
       handle: async ({ requester: { userId, deviceId }, body: wish }) => {
         if (!fitsBytes(wish.pushkey, PUSHKEY_BYTES_MAX)) throw invalidParam('pushkey is too long');
         if (wish.kind === null) {

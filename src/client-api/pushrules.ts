@@ -147,5 +147,6 @@ function refuse(problem: RuleProblem | undefined): void {
   if (problem === 'no-such-rule') throw notFound('No such push rule');
   if (problem === 'no-such-place')
     throw new MatrixError('M_UNKNOWN', 'before and after must name an own rule of this kind');
-  if (problem === 'too-many') throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many push rules', { status: 400 });
+  if (problem === 'too-many')
+    throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many push rules, or too long ones', { status: 400 });
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { MatrixError } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
 import type { Database, WriteTx } from '../storage/index.ts';
@@ -7,6 +8,9 @@ import { deletePushers, listPushers, type PusherRow, putPusher } from './store.t
 /** Pushers by mail, and what their app is called. Spec: client-server-api/#post_matrixclientv3pushersset */
 export const EMAIL_KIND = 'email';
 export const EMAIL_APP_ID = 'm.email';
+
+/** Pushers of a user: each message for the user goes to all of them. */
+export const PUSHERS_MAX = 100;
 
 /** A way to reach a user's device. */
 export interface Pusher {
@@ -66,8 +70,16 @@ export class Pushers {
     return this.of(userId).filter((pusher) => pusher.isEnabled);
   }
 
-  /** Sets a pusher. Unless `append`, those of other users with the same app and key go: the device has changed hands. */
+  /**
+   * Sets a pusher. Unless `append`, those of other users with the same app and key go: the device has changed hands. Throws 400
+   * `M_LIMIT_EXCEEDED` where the user has too many.
+   */
   async set(wish: NewPusher, append: boolean): Promise<void> {
+    const own = this.of(wish.userId);
+    const isNew = !own.some(({ appId, pushkey }) => appId === wish.appId && pushkey === wish.pushkey);
+    if (isNew && own.length >= PUSHERS_MAX) {
+      throw new MatrixError('M_LIMIT_EXCEEDED', 'You have too many pushers', { status: 400 });
+    }
     const row = toRow(wish, Math.floor(this.#clock.now() / 1000));
     await this.#database.write('main', async (tx) => {
       const others = append ? [] : this.#withKey(wish.appId, wish.pushkey).filter((one) => one.userId !== wish.userId);

@@ -36,8 +36,18 @@ export async function findAccountData(
   roomId: AccountDataRoom,
   type: string,
 ): Promise<string | undefined> {
-  const content = (await tx.find(contentByKey, { userId, roomId, type }))?.content;
+  const content = await findAccountDataContent(tx, userId, roomId, type);
   return content === DELETED ? undefined : content;
+}
+
+/** The content as JSON text, `DELETED` where there was one once, or undefined. */
+export async function findAccountDataContent(
+  tx: ReadTx,
+  userId: UserId,
+  roomId: AccountDataRoom,
+  type: string,
+): Promise<string | undefined> {
+  return (await tx.find(contentByKey, { userId, roomId, type }))?.content;
 }
 
 /** What changed for a user after `from`, up to and including `to`, in order. */

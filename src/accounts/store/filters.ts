@@ -25,12 +25,17 @@ export async function findFilterId(tx: ReadTx, userId: UserId, digest: string): 
 
 /** Adds a filter under the user's next number, and returns that; filters are numbered from 0. */
 export async function insertFilter(tx: WriteTx, userId: UserId, digest: string, json: string): Promise<number> {
+  const filterId = await countFilters(tx, userId);
+  await tx.db.insertInto('filters').values({ user_id: userId, filter_id: filterId, digest, json }).execute();
+  return filterId;
+}
+
+/** How many filters the user has: they are numbered from 0, and none is ever deleted. */
+export async function countFilters(tx: ReadTx, userId: UserId): Promise<number> {
   const last = await tx.db
     .selectFrom('filters')
     .select((eb) => eb.fn.max('filter_id').as('filter_id'))
     .where('user_id', '=', userId)
     .executeTakeFirst();
-  const filterId = last?.filter_id == null ? 0 : Number(last.filter_id) + 1;
-  await tx.db.insertInto('filters').values({ user_id: userId, filter_id: filterId, digest, json }).execute();
-  return filterId;
+  return last?.filter_id == null ? 0 : Number(last.filter_id) + 1;
 }

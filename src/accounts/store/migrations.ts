@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { clustered, idColumn, type Migrations } from '../../storage/index.ts';
 import { threePidMigrations } from '../threepids/store.ts';
+import { accountDataUsageMigrations } from './account-data-usage.ts';
 import { externalIdsMigrations } from './external-ids.ts';
 import { restrictionsMigrations } from './restrictions.ts';
 import { shortTokensMigrations } from './short-tokens.ts';
@@ -12,6 +13,7 @@ export const accountsMigrations: Migrations = {
   ...threePidMigrations,
   ...externalIdsMigrations,
   ...restrictionsMigrations,
+  ...accountDataUsageMigrations,
 };
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
