@@ -71,7 +71,7 @@ async function listOf(store: BlobStore): Promise<readonly StoredBlob[]> {
 
 async function put({ store, staging }: Opened, bytes: Buffer): Promise<string> {
   await using staged = await staging.receive(Readable.from([bytes]));
-  await (await store.put(staged)).isNamed;
+  await (await store.put(staged)).syncing;
   return staged.sha256;
 }
 

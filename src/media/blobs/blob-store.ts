@@ -15,8 +15,8 @@ export interface StoredBlob {
 
 /** What is still to come of a file that was put. */
 export interface PutBlob {
-  /** Resolves when its name is durable too. To be awaited, for it may fail. */
-  readonly isNamed: Promise<void>;
+  /** Resolves when its bytes and its name are durable; to be awaited, for it may fail. Undefined: they are already. */
+  readonly syncing: Promise<unknown> | undefined;
 }
 
 /** Keeps files under their hash. Both implementations pass the same test. */
@@ -25,7 +25,7 @@ export interface BlobStore extends AsyncDisposable {
   readonly name: 'local' | 's3';
   /** The size of a file in bytes; undefined where it isn't here. */
   sizeOf(sha256: string): Promise<number | undefined>;
-  /** Takes a file in under its name; its bytes are durable when it resolves. The staged file may have been moved then. */
+  /** Takes a file in under its name. The staged file may have been moved then. */
   put(staged: StagedFile): Promise<PutBlob>;
   /** The bytes; undefined where the file isn't here. The caller has them written, or discards them. */
   open(sha256: string, sizeBytes: number, range?: ByteRange): Promise<WrittenBody | undefined>;

@@ -8,6 +8,7 @@ import { KeyedLocks } from '../keyed-locks.ts';
 import { deleteUnusedBlob, findBlob, insertBlob, setBlobStore } from '../store/blob-rows.ts';
 import type { BlobStore, ByteRange } from './blob-store.ts';
 import { Journal } from './journal.ts';
+import { Settling } from './settling.ts';
 import type { StagedFile, Staging } from './staging.ts';
 
 export interface BlobsDeps {
@@ -26,18 +27,21 @@ export interface LocalCopy extends AsyncDisposable {
 }
 
 /**
- * Files and their rows, kept in step: a file is durable before its row is written, and goes after its row has gone. What a
- * crash leaves between the two stands in the journal, and is mended at the next start.
+ * Files and their rows, kept in step: both are durable before anybody is told, and a file goes after its row has gone. What a
+ * crash leaves between the two stands in the journal (files without a row) or is marked as unsettled (rows without a whole
+ * file), and is mended at the next start.
  */
 export class Blobs implements AsyncDisposable {
   readonly staging: Staging;
   readonly #deps: BlobsDeps;
   readonly #journal: Journal;
+  readonly #settling: Settling;
   readonly #locks = new KeyedLocks();
 
   private constructor(deps: BlobsDeps, journal: Journal) {
     this.#deps = deps;
     this.#journal = journal;
+    this.#settling = new Settling(deps.database);
     this.staging = deps.staging;
   }
 
@@ -45,6 +49,7 @@ export class Blobs implements AsyncDisposable {
   static async open(deps: BlobsDeps): Promise<Blobs> {
     const { journal, unsettled } = Journal.open(deps.journalFile);
     const blobs = new Blobs(deps, journal);
+    for (const sha256 of await blobs.#settling.mend(deps.stores)) await blobs.#mend(sha256);
     for (const sha256 of unsettled) await blobs.#mend(sha256);
     journal.clear();
     return blobs;
@@ -60,9 +65,7 @@ export class Blobs implements AsyncDisposable {
       if (known !== undefined && (await store.sizeOf(sha256)) === staged.sizeBytes) {
         return database.write('main', work);
       }
-      // It has a row, but is lost: what takes its place must never be torn.
-      if (known !== undefined) await staged.handle.datasync();
-      return this.#place(staged, store, work);
+      return known === undefined ? this.#place(staged, store, work) : this.#replace(staged, store, work);
     });
   }
 
@@ -71,20 +74,37 @@ export class Blobs implements AsyncDisposable {
     const { database, clock } = this.#deps;
     this.#journal.begin(sha256);
     try {
-      const { isNamed } = await store.put(staged);
-      const written = database.write('main', async (tx) => {
+      const { syncing } = await store.put(staged);
+      const writing = database.write('main', async (tx) => {
         await insertBlob(tx, { sha256, size_bytes: sizeBytes, store: store.name, created_ts: clock.now() });
+        if (syncing !== undefined) await this.#settling.begin(tx, sha256);
         return work(tx);
       });
-      // A row whose file has lost its name in a power cut is one that nobody was told of, and `keep` sees that it is lost.
-      const [result] = await Promise.all([written, isNamed]);
-      return result;
+      // Both at once: each is a wait for the disk.
+      const [written, synced] = await Promise.allSettled([writing, syncing]);
+      if (written.status === 'rejected') throw written.reason;
+      if (synced.status === 'rejected') {
+        await this.#settling.takeBack(sha256);
+        throw synced.reason;
+      }
+      if (syncing !== undefined) this.#settling.end(sha256);
+      return written.value;
     } catch (error) {
       await this.#mend(sha256);
       throw error;
     } finally {
       this.#journal.end();
     }
+  }
+
+  /** Puts a file where another with a row was lost. Others' rows refer to it, so that it must never be torn, nor be taken back. */
+  async #replace<T>(staged: StagedFile, store: BlobStore, work: (tx: WriteTx) => Promise<T>): Promise<T> {
+    await staged.handle.datasync();
+    await (await store.put(staged)).syncing;
+    return this.#deps.database.write('main', async (tx) => {
+      await setBlobStore(tx, staged.sha256, store.name);
+      return work(tx);
+    });
   }
 
   /** The bytes of a file; undefined where it is lost. */
@@ -162,8 +182,7 @@ export class Blobs implements AsyncDisposable {
       );
       await using staged = await staging.receive(through);
       if (staged.sha256 !== sha256) throw new Error(`${sha256} is damaged; it stays where it is`);
-      const { isNamed } = await target.put(staged);
-      await isNamed;
+      await (await target.put(staged)).syncing;
       await database.write('main', (tx) => setBlobStore(tx, sha256, target.name));
       await source.delete(sha256);
       return true;
@@ -189,6 +208,7 @@ export class Blobs implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#settling[Symbol.asyncDispose]();
     this.#journal[Symbol.dispose]();
     for (const store of this.#deps.stores) await store[Symbol.asyncDispose]();
   }

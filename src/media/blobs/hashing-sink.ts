@@ -9,14 +9,15 @@ export type Chunks = 'ours' | 'shared';
 export class HashingSink extends Writable {
   readonly hash = createHash('sha256');
   sizeBytes = 0;
-  readonly #handle: FileHandle;
+  readonly #handle: Promise<FileHandle>;
   readonly #chunks: Chunks;
   readonly #writeBytes: number;
   #writing: Promise<void> = Promise.resolve();
   #gathered: Buffer[] = [];
   #gatheredBytes = 0;
 
-  constructor(handle: FileHandle, chunks: Chunks, writeBytes: number) {
+  /** The file may still be being opened while the first bytes come. */
+  constructor(handle: Promise<FileHandle>, chunks: Chunks, writeBytes: number) {
     super({ highWaterMark: writeBytes, decodeStrings: false });
     this.#handle = handle;
     this.#chunks = chunks;
@@ -63,7 +64,7 @@ export class HashingSink extends Writable {
   }
 
   async #write(chunks: Buffer[], total: number, position: number): Promise<void> {
-    await writeAll(this.#handle, chunks, total, position);
+    await writeAll(await this.#handle, chunks, total, position);
     if (this.#chunks === 'ours') for (const chunk of chunks) giveBack(chunk);
   }
 }

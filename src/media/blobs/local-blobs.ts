@@ -49,12 +49,10 @@ export class LocalBlobs implements BlobStore {
   async put(staged: StagedFile): Promise<PutBlob> {
     const target = this.pathOf(staged.sha256);
     const folder = await this.#folderOf(target);
-    // Renamed first: one commit of the file system's journal then holds both, and the second sync finds nothing to do. What a
-    // power cut leaves under the name may be torn, but it has no row, and so is never served.
+    // Renamed first: one commit of the file system's journal then holds both, and the second sync finds nothing to do.
     await rename(staged.path, target);
     staged.wasMoved();
-    await staged.handle.datasync();
-    return { isNamed: folder.sync() };
+    return { syncing: Promise.all([staged.handle.datasync(), folder.sync()]) };
   }
 
   async open(sha256: string, sizeBytes: number, range?: ByteRange): Promise<WrittenBody | undefined> {

@@ -46,7 +46,7 @@ export class S3Blobs implements BlobStore {
     const key = this.#keyOf(staged.sha256);
     if (staged.sizeBytes > PART_BYTES) await this.#putInParts(key, staged);
     else await this.#putWhole(key, staged);
-    return { isNamed: Promise.resolve() };
+    return { syncing: undefined };
   }
 
   async #putWhole(key: string, { handle, sizeBytes }: StagedFile): Promise<void> {

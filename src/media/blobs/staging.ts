@@ -51,15 +51,18 @@ export class Staging {
    */
   async receive(stream: Readable, chunks: Chunks = 'shared'): Promise<StagedFile> {
     const file = this.newPath();
-    const handle = await open(file, 'wx+', 0o600);
+    // The first bytes come meanwhile.
+    const opening = open(file, 'wx+', 0o600);
+    opening.catch(() => undefined);
     this.#receivingCount++;
     try {
       const fair = Math.floor(WAITING_BYTES_MAX / this.#receivingCount);
-      const sink = new HashingSink(handle, chunks, Math.max(WRITE_BYTES_MIN, Math.min(WRITE_BYTES_MAX, fair)));
+      const sink = new HashingSink(opening, chunks, Math.max(WRITE_BYTES_MIN, Math.min(WRITE_BYTES_MAX, fair)));
       await pipeline(stream, sink);
-      return this.#staged(file, handle, sink.hash.digest('hex'), sink.sizeBytes);
+      return this.#staged(file, await opening, sink.hash.digest('hex'), sink.sizeBytes);
     } catch (error) {
-      await handle.close();
+      // Where it couldn't be opened, that is the error.
+      await (await opening).close();
       await this.remove(file);
       throw error;
     } finally {

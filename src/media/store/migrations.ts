@@ -9,6 +9,7 @@ export const mediaMigrations: Migrations = {
   '0402_media_previews': { up: createPreviews },
   '0403_media_tidy': { up: createTidy },
   '0404_media_quarantined_by': { up: addQuarantinedBy },
+  '0405_media_unsettled': { up: createUnsettled },
 };
 
 async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
@@ -53,6 +54,14 @@ async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
 
 async function addQuarantinedBy({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('media').addColumn('quarantined_by', 'text').execute();
+}
+
+async function createUnsettled({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('media_unsettled')
+    .addColumn('sha256', 'text', (c) => c.primaryKey().notNull())
+    .modifyEnd(clustered)
+    .execute();
 }
 
 async function createThumbnails({ schema }: Kysely<unknown>): Promise<void> {

@@ -40,6 +40,11 @@ export interface MediaBlobsTable {
   created_ts: number;
 }
 
+/** Files whose row was written while the disk was still at their bytes. Those that are durable go from here soon. */
+export interface MediaUnsettledTable {
+  sha256: string;
+}
+
 /** How much each user keeps here. */
 export interface MediaUsageTable {
   user_id: string;
@@ -103,6 +108,7 @@ declare module '../../storage/tables.ts' {
   interface Tables {
     media: MediaTable;
     media_blobs: MediaBlobsTable;
+    media_unsettled: MediaUnsettledTable;
     media_usage: MediaUsageTable;
     media_pictures: MediaPicturesTable;
     media_thumbnails: MediaThumbnailsTable;
