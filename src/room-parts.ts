@@ -61,6 +61,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     signingKey,
     defaultVersion: config.rooms.default_version,
     encryptedPresets: config.rooms.encrypted_presets,
+    forgetsOnLeave: config.rooms.forget_on_leave,
     accounts: { getProfile: (userId) => accounts.getProfile(userId), ignoredUsers },
     pushRules: accounts.pushRules,
     guests: accounts.users,

@@ -164,6 +164,8 @@ for (const database of ['sqlite', ...(process.env.INGLENOOK_TEST_POSTGRES ? ['po
         .room_events;
       assert.equal(second.results.length, 7);
       assert.equal(second.next_batch, undefined);
+      for (const token of ['nonsense', 'k5'])
+        assert.equal((await find(alice, 'gnu', {}, token)).body.errcode, 'M_INVALID_PARAM', 'no token of this order');
       const ranked = (await find(alice, 'gnu', { order_by: 'rank', include_state: true })).body.search_categories
         .room_events;
       assert.equal(ranked.results[0].result.event_id, ids[3]);

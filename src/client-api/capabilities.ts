@@ -28,6 +28,7 @@ const CAPABILITIES: Readonly<Record<string, (config: CapabilitiesConfig) => Json
   'm.3pid_changes': ({ email }) => ({ enabled: email.smtp !== undefined && email.changes_by_users }),
   // MSC4452
   'io.element.msc4452.preview_url': ({ media }) => ({ enabled: media.previews.enabled }),
+  'm.forget_forced_upon_leave': ({ rooms }) => ({ enabled: rooms.forget_on_leave }),
   'm.get_login_token': () => ({ enabled: true }),
 };
 

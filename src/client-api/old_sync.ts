@@ -152,14 +152,13 @@ async function events(
 
 /** The events of one room, which need not be one's own: whoever may read it is told of them. */
 async function peek(
-  { rooms, hub, sync }: OldSyncParts,
+  { rooms, hub }: OldSyncParts,
   viewer: Requester,
   roomId: RoomId,
   from: string | undefined,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<object> {
-  void sync;
   const page = { roomId, viewer, limit: PEEK_LIMIT, to: undefined, filter: undefined } as const;
   const last: { start: string } = JSON.parse(
     await rooms.reads.timeline({ ...page, dir: 'b', from: undefined, limit: 1 }),

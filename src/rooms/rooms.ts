@@ -55,6 +55,8 @@ export interface RoomsDeps {
   readonly defaultVersion: string;
   /** Presets whose new rooms are encrypted, whatever the client says. */
   readonly encryptedPresets?: readonly RoomPreset[] | undefined;
+  /** Whether who leaves a room forgets it at once; without it nobody does. */
+  readonly forgetsOnLeave?: boolean | undefined;
   readonly accounts: AccountSource & IgnoredUsers;
   readonly pushRules?: PushRuleSource;
   readonly guests?: GuestSource;
@@ -101,6 +103,7 @@ export class Rooms {
     const { database, hub, clock, serverName, signingKey, accounts } = deps;
     const { events: reader, stateTree, stateKeys } = this;
     const stores = { reader, stateTree, stateKeys };
+    const { forgetsOnLeave = false } = deps;
     this.#database = database;
     this.#clock = clock;
     this.#serverName = serverName;
@@ -118,7 +121,7 @@ export class Rooms {
       hub,
       clock,
       serverName,
-      persist: stores,
+      persist: { ...stores, forgetsOnLeave },
       typing: deps.typing,
       onStateChanged: (roomId, roomNid) => void this.federated?.sticky.reconsider(roomId, roomNid),
     });
@@ -127,7 +130,7 @@ export class Rooms {
     const shadows = new Shadows(deps.shadowBans ?? NOBODY);
     const policyServers = federation && new PolicyServers(federation.calls, clock);
     const reviews = policyServers && this.#reviews(policyServers, () => writer);
-    const common = { hotRooms, clock, serverName };
+    const common = { hotRooms, clock, serverName, forgetsOnLeave };
     const writer = new RoomWriter({ ...common, batches, signingKey, pushRules, shadows, reviews });
     const received = { ...stores, ...common, database, hub, accounts, invitePolicy, writer, log, shadows, erasedUsers };
     this.federated =

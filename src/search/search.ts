@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { invalidParam } from '../protocol/errors.ts';
 import { acceptsEverything, matchesRoomEvent, type RoomEventFilter } from '../protocol/filter/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { type Reading, RoomSight, type StoredEvent, standingOf, type Viewer } from '../rooms/index.ts';
@@ -66,7 +67,7 @@ export class Search {
     this.#indexer = indexer;
   }
 
-  /** A page of events that match the whole term, as far as the viewer may see them. */
+  /** A page of events that match the whole term, as far as the viewer may see them. @throws M_INVALID_PARAM */
   async find(request: SearchRequest): Promise<SearchPage> {
     const phrases = phrasesOf(request.term).slice(0, PHRASES_MAX);
     if (phrases.length === 0) return NOTHING;
@@ -89,7 +90,7 @@ export class Search {
   ): Promise<Pick<SearchPage, 'hits' | 'next'>> {
     const sights = new Map<number, RoomSight>();
     const hits: SearchHit[] = [];
-    let before = request.from === undefined ? undefined : positionOf(request.from);
+    let before = request.from === undefined ? undefined : numberOf(request.from, 'r');
     let limit = request.limit * 2;
     for (let scanned = 0; scanned < SCANNED_MAX; scanned += limit, limit = Math.min(limit * 4, BATCH_MAX)) {
       const positions = await this.#indexer.index.find(this.#reading.database, { ...query, before, limit });
@@ -109,7 +110,7 @@ export class Search {
     rooms: SearchedRooms,
     phrases: readonly SearchPhrase[],
   ): Promise<Pick<SearchPage, 'hits' | 'next'>> {
-    const offset = request.from === undefined ? 0 : positionOf(request.from);
+    const offset = request.from === undefined ? 0 : numberOf(request.from, 'k');
     const positions = await this.#indexer.index.find(this.#reading.database, { ...query, limit: RANKED_MAX });
     const hits = await this.#visible(request, positions, rooms, new Map(), phrases);
     const ordered = [...hits].sort((a, b) => b.rank - a.rank || b.stored.position - a.stored.position);
@@ -207,7 +208,11 @@ async function sourceOf(tx: ReadTx, { events }: Reading, stored: StoredEvent, do
   return { stored, edit };
 }
 
-function positionOf(token: string): number {
-  const position = Number(/^[rk](\d{1,16})$/.exec(token)?.[1]);
-  return Number.isSafeInteger(position) ? position : 0;
+/** What a token says: `r` and the position of the last hit by date, `k` and how many came before by rank. */
+function numberOf(token: string, order: 'r' | 'k'): number {
+  const number = Number(/^[rk](\d{1,16})$/.exec(token)?.[1]);
+  if (!token.startsWith(order) || !Number.isSafeInteger(number)) {
+    throw invalidParam('next_batch is not a token of this search');
+  }
+  return number;
 }

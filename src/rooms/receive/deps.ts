@@ -43,6 +43,8 @@ export interface ReceiveDeps {
   readonly policyServers: PolicyServers;
   readonly shadows: Shadows;
   readonly erasedUsers?: ErasedUsers | undefined;
+  /** Whether who leaves a room forgets it at once. */
+  readonly forgetsOnLeave: boolean;
   readonly log: ReceiveLog;
 }
 

@@ -5,7 +5,15 @@ import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { WriteTx } from '../../storage/index.ts';
 import type { MembershipNews, StreamNews } from '../news.ts';
 import { nidsOf, placeOutlier } from '../store/graph-rows.ts';
-import { findMembership, findRoom, insertEvent, insertRoom, type Membership, putMembership } from '../store/index.ts';
+import {
+  findMembership,
+  findRoom,
+  insertEvent,
+  insertRoom,
+  isForgottenAt,
+  type Membership,
+  putMembership,
+} from '../store/index.ts';
 import { EMPTY_DIGEST } from '../write/digest.ts';
 import type { HotRoom } from '../write/hot-room.ts';
 import type { ReceiveDeps } from './deps.ts';
@@ -13,9 +21,9 @@ import { outlierRow } from './outliers.ts';
 
 /** Memberships of our users in rooms that we aren't in: invites, knocks, and their end. */
 export class OutOfBand {
-  readonly #deps: Pick<ReceiveDeps, 'database' | 'hub' | 'clock' | 'serverName' | 'hotRooms'>;
+  readonly #deps: Pick<ReceiveDeps, 'database' | 'hub' | 'clock' | 'serverName' | 'hotRooms' | 'forgetsOnLeave'>;
 
-  constructor(deps: Pick<ReceiveDeps, 'database' | 'hub' | 'clock' | 'serverName' | 'hotRooms'>) {
+  constructor(deps: Pick<ReceiveDeps, 'database' | 'hub' | 'clock' | 'serverName' | 'hotRooms' | 'forgetsOnLeave'>) {
     this.#deps = deps;
   }
 
@@ -68,6 +76,7 @@ export class OutOfBand {
     const known = (await nidsOf(tx, [event.eventId])).get(event.eventId);
     if (known !== undefined) await placeOutlier(tx, known, row);
     const nid = known ?? (await insertEvent(tx, row));
+    const forgotten = isForgottenAt(membership, this.#deps.forgetsOnLeave);
     await putMembership(tx, {
       user_id: userId,
       room_nid: roomNid,
@@ -75,11 +84,11 @@ export class OutOfBand {
       event_nid: nid,
       position,
       sender: event.sender,
-      forgotten: 0,
+      forgotten: forgotten ? 1 : 0,
       display_name: readString(event.content, 'displayname') ?? null,
       avatar_url: readString(event.content, 'avatar_url') ?? null,
     });
-    return { roomNid, eventNid: nid, position };
+    return { roomNid, eventNid: nid, position, forgotten };
   }
 }
 

@@ -26,6 +26,7 @@ export {
   findMembership,
   forgetMembership,
   hasJoinedUserOf,
+  isForgottenAt,
   listFirstMembers,
   listMemberEventNids,
   listMembers,

@@ -59,6 +59,14 @@ export async function deleteMembership(tx: WriteTx, userId: UserId, roomNid: num
   await tx.db.deleteFrom('memberships').where('user_id', '=', userId).where('room_nid', '=', roomNid).execute();
 }
 
+/**
+ * Whether a user has forgotten a room as soon as this is their membership: where the server forgets what users leave.
+ * Spec: client-server-api/#mforget_forced_upon_leave-capability
+ */
+export function isForgottenAt(membership: Membership, forgetsOnLeave: boolean): boolean {
+  return forgetsOnLeave && (membership === 'leave' || membership === 'ban');
+}
+
 /** Marks a room as forgotten by a user. */
 export async function forgetMembership(tx: WriteTx, userId: UserId, roomNid: number): Promise<void> {
   await tx.db

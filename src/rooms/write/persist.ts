@@ -1,5 +1,4 @@
 import { stickyUntil } from '../../protocol/event/index.ts';
-import type { UserId } from '../../protocol/ids/index.ts';
 import { splitStateKey } from '../../protocol/state/index.ts';
 import type { WriteTx } from '../../storage/types.ts';
 import { fillGap, insertGap, insertOrPlace } from '../store/graph-rows.ts';
@@ -8,7 +7,6 @@ import {
   advanceRoomState,
   DUMMY_EVENT,
   deleteExtremity,
-  deleteMembership,
   type EventReader,
   findThreadRoot,
   insertEvent,
@@ -18,7 +16,6 @@ import {
   insertRelation,
   insertTransaction,
   moveExtremity,
-  putMembership,
   putSticky,
   redactEventRow,
   redactMembership,
@@ -27,10 +24,11 @@ import {
 } from '../store/index.ts';
 import type { StateChange, StateTree } from '../store/state-tree.ts';
 import type { HotRoom } from './hot-room.ts';
-import type { Batch, MemberChange, PendingEvent, Placement, StateAt } from './pending.ts';
+import type { Batch, PendingEvent, Placement, StateAt } from './pending.ts';
+import { type MemberPolicy, persistMember, persistTurned } from './persist-members.ts';
 
 /** What writing needs beside the transaction. */
-export interface PersistDeps {
+export interface PersistDeps extends MemberPolicy {
   readonly reader: EventReader;
   readonly stateTree: StateTree;
   readonly stateKeys: StateKeys;
@@ -120,7 +118,7 @@ async function persistEvent(
   });
   await persistGaps(tx, stored, pending.placement);
   await persistStickiness(tx, deps, stored);
-  await persistTurned(tx, room, pending, stored);
+  await persistTurned(tx, deps, room.roomNid, pending, stored);
   await persistConsequences(tx, deps, pending, stored);
   return stored;
 }
@@ -146,40 +144,6 @@ function withNid(state: StateAt, { nid, event }: StoredEvent): StateAt {
     if (reference?.eventId === event.eventId) changes.set(key, { eventId: event.eventId, nid });
   }
   return { root: state.root, changes };
-}
-
-/** Members whom the resolution of a fork gave another membership. */
-async function persistTurned(
-  tx: WriteTx,
-  room: HotRoom,
-  { placement }: PendingEvent,
-  { position }: StoredEvent,
-): Promise<void> {
-  if (placement?.turned === undefined) return;
-  for (const { entry, member } of placement.turned.entries) {
-    if (member !== undefined)
-      await persistMember(tx, room.roomNid, member, { nid: entry.nid, position, sender: entry.event.sender });
-  }
-  for (const userId of placement.turned.forgottenMembers) await deleteMembership(tx, userId, room.roomNid);
-}
-
-function persistMember(
-  tx: WriteTx,
-  roomNid: number,
-  { userId, membership, displayName, avatarUrl }: MemberChange,
-  { nid, position, sender }: { readonly nid: number; readonly position: number; readonly sender: UserId },
-): Promise<void> {
-  return putMembership(tx, {
-    user_id: userId,
-    room_nid: roomNid,
-    membership,
-    event_nid: nid,
-    position,
-    sender,
-    forgotten: 0,
-    display_name: displayName,
-    avatar_url: avatarUrl,
-  });
 }
 
 /** Notes what is missing before the event, and that it is itself no longer missing. */
@@ -219,7 +183,7 @@ async function persistConsequences(
 ): Promise<void> {
   const { member, relation, redaction, transaction } = pending;
   if (member !== undefined) {
-    await persistMember(tx, roomNid, member, { nid, position, sender: event.sender });
+    await persistMember(tx, deps, roomNid, member, { nid, position, sender: event.sender });
   }
   if (relation !== undefined) {
     await insertRelation(tx, {

@@ -4,7 +4,7 @@ import { StorageUnavailableError } from '../../storage/errors.ts';
 import type { Database, WriteTx } from '../../storage/types.ts';
 import type { Hub } from '../../streams/index.ts';
 import { MEMBERS, type MembershipNews, STICKY, type StreamNews } from '../news.ts';
-import type { StoredEvent } from '../store/index.ts';
+import { isForgottenAt, type StoredEvent } from '../store/index.ts';
 import type { HotRoom } from './hot-room.ts';
 import type { HotRooms } from './hot-rooms.ts';
 import type { AlsoWrite, Batch, PendingEvent } from './pending.ts';
@@ -130,7 +130,7 @@ export class RoomBatches {
 
   /** Members first, so that whoever just joined listens to the room when it is told. */
   #tell({ roomId, roomNid }: HotRoom, batch: Batch, stored: readonly StoredEvent[]): void {
-    const { hub, serverName } = this.#deps;
+    const { hub, serverName, persist } = this.#deps;
     let isMoved = false;
     for (const [index, { member, placement }] of batch.events.entries()) {
       const event = stored[index];
@@ -146,6 +146,7 @@ export class RoomBatches {
           membership: one.membership,
           eventNid,
           position: event.position,
+          forgotten: isForgottenAt(one.membership, persist.forgetsOnLeave),
         };
         hub.wake([`user:${one.userId}`], news);
       }
