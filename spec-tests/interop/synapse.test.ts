@@ -197,6 +197,55 @@ describe('with a Synapse', () => {
     });
   }
 
+  it('keeps numbers as a Synapse writes them in a room of version 5', async () => {
+    const numbers = '"big":9007199254740993,"float":1.0,"large":1e+22,"tiny":1e-07';
+    const roomId = await createRoom(theirs.user, { room_version: '5' });
+    const room = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}`;
+    const put = async (side: Side, target: string, json: string): Promise<string> => {
+      const { status, body, bytes } = await side.user.request('PUT', target, json);
+      assert.equal(status, 200, bytes.toString());
+      return body.event_id;
+    };
+    const show = (side: Side, eventId: string) =>
+      side.user.request('GET', `${room}/event/${encodeURIComponent(eventId)}`);
+    const power = `{"users":{"${theirs.user.userId}":100},"invite":50.0,"events":{"org.example.numbers":0}}`;
+    await put(theirs, `${room}/state/m.room.power_levels/`, power);
+    await put(theirs, `${room}/state/org.example.numbers/`, `{${numbers}}`);
+    await join(ours.user, roomId, theirs.name);
+    const state = await ours.user.request('GET', `${room}/state/org.example.numbers/`);
+    assert.equal(state.bytes.toString(), `{${numbers}}`);
+    const levels = await stateContent(ours.user, roomId, 'm.room.power_levels');
+    assert.equal(levels.invite, 50);
+    const message = await put(
+      theirs,
+      `${room}/send/m.room.message/1`,
+      `{"body":"numbers","msgtype":"m.text",${numbers}}`,
+    );
+    await eventually(
+      () => texts(ours.user, roomId),
+      (all) => all.includes('numbers'),
+    );
+    const shown = (await show(ours, message)).bytes.toString();
+    for (const number of numbers.split(',')) assert(shown.includes(number), shown);
+    const answer = await put(
+      ours,
+      `${room}/send/m.room.message/2`,
+      '{"body":"back","msgtype":"m.text","half":0.5,"tiny":1e-7}',
+    );
+    await eventually(
+      () => texts(theirs.user, roomId),
+      (all) => all.includes('back'),
+    );
+    const { content } = (await show(theirs, answer)).body;
+    assert.deepEqual(content, { body: 'back', msgtype: 'm.text', half: 0.5, tiny: 1e-7 });
+    const redact = `${room}/redact/${encodeURIComponent(message)}/3`;
+    await put(theirs, redact, '{"reason":"counted"}');
+    await eventually(
+      () => texts(ours.user, roomId),
+      (all) => !all.includes('numbers'),
+    );
+  });
+
   it('exchanges keys and messages between devices in both directions', async () => {
     const roomId = await createRoom(ours.user);
     await join(theirs.user, roomId, ours.name);

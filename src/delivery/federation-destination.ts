@@ -183,7 +183,7 @@ export class Destination {
     if (events.length + stored.length + edus.length === 0) return;
     await this.#port.transact(
       this.#name,
-      events.map(({ event }) => event.pdu),
+      events.map(({ event }) => event.exactPdu),
       [...stored, ...edus.map(([, { edu }]) => edu)],
     );
     await waiting?.confirm();

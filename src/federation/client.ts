@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { SigningKey } from '../protocol/crypto/index.ts';
 import type { ServerName } from '../protocol/ids/index.ts';
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../protocol/json/index.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseExactJson, parseJson } from '../protocol/json/index.ts';
 import type { Backoff } from './backoff.ts';
 import { type Connections, type IncomingAnswer, readLimited, type StreamedAnswer } from './connections.ts';
 import type { Discovery, Target } from './discovery.ts';
@@ -61,7 +61,7 @@ export class FederationClient {
   async request(request: FederationRequest): Promise<JsonObject> {
     const { destination } = request;
     const { status, body } = await this.send(request);
-    const json = parseAnswer(body);
+    const json = parseAnswer(body, HOLDS_EVENTS.test(request.path));
     if (status !== 200) throw new RefusedError(destination, status, json);
     if (!isJsonObject(json)) throw new UnreachableError(destination, 'the answer is not a JSON object');
     return json;
@@ -175,10 +175,15 @@ function isConnectError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && CONNECT_ERRORS.has(error.code);
 }
 
-function parseAnswer(body: Buffer): JsonValue | undefined {
+/** Answers that hold events, whose numbers are kept as they were written. */
+const HOLDS_EVENTS =
+  /^\/_matrix\/federation\/v[12]\/(?:send_join|invite|get_missing_events|backfill|event|event_auth|state)\//;
+
+function parseAnswer(body: Buffer, holdsEvents = false): JsonValue | undefined {
   if (!isUtf8(body)) return undefined;
   try {
-    return parseJson(body.toString('utf8'));
+    const text = body.toString('utf8');
+    return holdsEvents ? parseExactJson(text) : parseJson(text);
   } catch {
     return undefined;
   }

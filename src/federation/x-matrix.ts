@@ -2,9 +2,9 @@
  * The `Authorization` header of federation requests.
  * Spec: server-server-api/#request-authentication
  */
-import { type SigningKey, signatureOf, signJson } from '../protocol/crypto/index.ts';
+import type { SigningKey } from '../protocol/crypto/index.ts';
 import { type KeyId, parseKeyId, parseServerName, type ServerName } from '../protocol/ids/index.ts';
-import type { JsonObject } from '../protocol/json/index.ts';
+import { canonicalJsonLenient, type JsonObject } from '../protocol/json/index.ts';
 
 /** What the header says. */
 export interface XMatrix {
@@ -36,8 +36,8 @@ export function signedAuthorization(
   { destination, method, path, content }: SignedRequestParts,
 ): string {
   const request = { method, uri: path, origin, destination, ...(content === undefined ? {} : { content }) };
-  const signature = signatureOf(signJson(request, origin, key), origin, key.keyId) ?? '';
-  return formatXMatrix(origin, destination, key.keyId, signature);
+  // Events of old room versions have numbers that strict canonical JSON refuses.
+  return formatXMatrix(origin, destination, key.keyId, key.sign(canonicalJsonLenient(request)));
 }
 
 const SCHEME = /^x-matrix +/i;

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { badJson, MatrixError, notJson, tooLarge } from '../protocol/errors.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../protocol/json/index.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../protocol/json/index.ts';
 import type { RawBody } from './route.ts';
 
 /** How long a JSON body may take to arrive, and how long an upload may pause, in milliseconds. */
@@ -58,12 +58,12 @@ function ignoreError(): void {}
  * clients send none where all keys are optional.
  * Throws `M_NOT_JSON` for what isn't JSON in UTF-8, and `M_BAD_JSON` for JSON that is no object.
  */
-export function parseBody(bytes: Buffer): JsonObject {
+export function parseBody(bytes: Buffer, parse: (text: string) => JsonValue = parseJson): JsonObject {
   if (bytes.length === 0) return EMPTY_OBJECT;
   if (!isUtf8(bytes)) throw notJson('The request body is not UTF-8');
   let value: unknown;
   try {
-    value = parseJson(bytes.toString('utf8'));
+    value = parse(bytes.toString('utf8'));
   } catch {
     throw notJson('The request body is not JSON');
   }

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../clock.ts';
 import { forbidden, MatrixError, methodNotAllowed, missingToken, unrecognized } from '../protocol/errors.ts';
-import type { JsonObject } from '../protocol/json/index.ts';
+import { type JsonObject, parseExactJson, parseJson, withPlainNumbers } from '../protocol/json/index.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { BODY_TIMEOUT_MS_DEFAULT, parseBody, rawBody, readBody } from './body.ts';
@@ -175,9 +175,13 @@ export class Pipeline {
     const hasBody =
       incoming.headers['content-length'] !== undefined || incoming.headers['transfer-encoding'] !== undefined;
     const bytes = hasBody ? await readBody(incoming, route.bodyBytesMax, timeoutMs) : NO_BYTES;
-    const body = parseBody(bytes);
-    if (route.auth === 'federation') await this.#authenticateServer(request, bytes.length === 0 ? undefined : body);
-    if (route.body !== 'none') request.body = validate(route.body, body, 'body');
+    const isFederation = route.auth === 'federation';
+    const body = parseBody(bytes, isFederation ? parseExactJson : parseJson);
+    // What was signed are the numbers as they were written.
+    if (isFederation) await this.#authenticateServer(request, bytes.length === 0 ? undefined : body);
+    if (route.body === 'none') return;
+    const read = isFederation && !route.keepsNumbers ? withPlainNumbers(body) : body;
+    request.body = validate(route.body, read, 'body');
   }
 
   async #authenticateServer(request: PipelineRequest, content: JsonObject | undefined): Promise<void> {

@@ -117,6 +117,8 @@ export interface RouteDeclaration<
   readonly body?: B;
   /** The largest body in bytes; `BODY_BYTES_MAX_DEFAULT` without it. */
   readonly bodyBytesMax?: number;
+  /** Of `auth: 'federation'`: the body holds events, whose numbers stay as they were written (see `parseExactJson`). */
+  readonly keepsNumbers?: boolean;
   /** The shape of the answer, for the compiler and the docs. It isn't checked at run time. */
   readonly response?: R;
   /** Serves locked accounts too (logout). Otherwise they get 401 `M_USER_LOCKED`. */
@@ -147,6 +149,7 @@ export interface Route {
   readonly query: z.ZodType | undefined;
   readonly body: z.ZodType | 'raw' | 'none';
   readonly bodyBytesMax: number;
+  readonly keepsNumbers: boolean;
   readonly response: z.ZodType | undefined;
   readonly allowLocked: boolean;
   readonly allowSuspended: boolean;
@@ -187,6 +190,7 @@ export function route<
     query: declaration.query,
     body: declaration.body ?? 'none',
     bodyBytesMax: declaration.bodyBytesMax ?? BODY_BYTES_MAX_DEFAULT,
+    keepsNumbers: declaration.keepsNumbers ?? false,
     response: declaration.response,
     allowLocked: declaration.allowLocked ?? false,
     allowSuspended: declaration.allowSuspended ?? declaration.method === 'GET',

@@ -12,14 +12,7 @@ import {
   verifyEventSignature,
 } from '../protocol/event/index.ts';
 import type { ServerName } from '../protocol/ids/index.ts';
-import {
-  isJsonObject,
-  type JsonObject,
-  parseJson,
-  readInteger,
-  readObject,
-  readString,
-} from '../protocol/json/index.ts';
+import { isJsonObject, type JsonObject, readInteger, readObject, readString } from '../protocol/json/index.ts';
 
 /** What a policy server says of an event: the event with its signature, or why it has none. */
 type Answer = { readonly signed: Event } | { readonly refusal: MatrixError };
@@ -97,7 +90,7 @@ export class PolicyServers {
     if (retryMs > 0) throw new Error('the policy server did not answer a moment ago');
     let answer: JsonObject;
     try {
-      answer = await this.#calls.askPolicyServer(via, pduOf(event), TIMEOUT_MS);
+      answer = await this.#calls.askPolicyServer(via, event.exactPdu, TIMEOUT_MS);
     } catch (error) {
       if (error instanceof RefusedError && error.status < 500) this.#failing.delete(via);
       else this.#noteFailure(via);
@@ -146,10 +139,4 @@ function refusalFor(error: unknown, via: ServerName): MatrixError {
     if (errcode !== undefined && isJsonObject(body)) return new PolicyRefusal(errcode, error.status, body);
   }
   return new MatrixError('M_UNKNOWN', `The policy server of this room, ${via}, can't be asked`, { status: 502 });
-}
-
-function pduOf(event: Event): JsonObject {
-  const value = parseJson(event.json);
-  if (!isJsonObject(value)) throw new Error('an event is an object');
-  return value;
 }

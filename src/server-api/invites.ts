@@ -39,6 +39,7 @@ export function invitesRoutes({ federated: { invites } }: { readonly federated: 
       params,
       bodyBytesMax: BODY_BYTES_MAX,
       body: jsonObjectSchema,
+      keepsNumbers: true,
       handle: async ({ requester: { origin }, params: { roomId, eventId }, body: event }) => {
         const unsigned = readObject(event, 'unsigned') ?? {};
         const roomState = (readArray(unsigned, 'invite_room_state') ?? []).filter((one) => isJsonObject(one));

@@ -40,6 +40,7 @@ export function joinsRoutes({ federated }: { readonly federated: FederatedRooms 
       params: z.object({ roomId: roomIdSchema, eventId: eventIdSchema }),
       query: z.object({ omit_members: queryBoolean().optional() }),
       body: jsonObjectSchema,
+      keepsNumbers: true,
       handle: async ({ requester: { origin }, params: { roomId, eventId }, query, body: pdu }) => {
         const event = await serveMemberships.accept('join', { origin, roomId, eventId, pdu });
         const served = await serveHistory.stateBefore(roomId, eventId);

@@ -30,6 +30,7 @@ export function knocksRoutes({ federated }: { readonly federated: FederatedRooms
       auth: 'federation',
       params: z.object({ roomId: roomIdSchema, eventId: eventIdSchema }),
       body: jsonObjectSchema,
+      keepsNumbers: true,
       handle: async ({ requester: { origin }, params, body: pdu }) => {
         await serveMemberships.accept('knock', { origin, ...params, pdu });
         return { knock_room_state: await invites.shownTo(params.roomId) };

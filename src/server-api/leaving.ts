@@ -29,6 +29,7 @@ export function leavingRoutes({ federated: { serveMemberships } }: { readonly fe
       auth: 'federation',
       params: z.object({ roomId: roomIdSchema, eventId: eventIdSchema }),
       body: jsonObjectSchema,
+      keepsNumbers: true,
       handle: async ({ requester: { origin }, params, body: pdu }) => {
         await serveMemberships.accept('leave', { origin, ...params, pdu });
         return {};

@@ -2,11 +2,14 @@
 import { z } from 'zod';
 import { type Route, route } from '../http/route.ts';
 import { jsonObjectSchema } from '../http/schema.ts';
+import { type JsonValue, withPlainNumbers } from '../protocol/json/index.ts';
 import { V1 } from './paths.ts';
 import type { TransactionReceiver } from './transaction-receiver.ts';
 
 const PDUS_MAX = 50;
 const EDUS_MAX = 100;
+/** Not copied: the numbers in it are raw JSON values still. */
+const jsonValueSchema = z.custom<JsonValue>(() => true);
 /** 50 events of 64 KiB and 100 messages, escaped. */
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -23,10 +26,11 @@ export function transactionsRoutes({ transactions }: { readonly transactions: Tr
       params: z.object({ txnId: z.string().min(1) }),
       body: z.object({
         pdus: z.array(jsonObjectSchema).max(PDUS_MAX).optional(),
-        edus: z.array(z.json()).max(EDUS_MAX).optional(),
+        edus: z.array(jsonValueSchema).max(EDUS_MAX).optional(),
       }),
+      keepsNumbers: true,
       handle: ({ requester: { origin }, params: { txnId }, body: { pdus = [], edus = [] } }) => {
-        return transactions.receive({ origin, txnId, pdus, edus });
+        return transactions.receive({ origin, txnId, pdus, edus: withPlainNumbers(edus) });
       },
     }),
   ];

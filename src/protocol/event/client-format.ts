@@ -13,7 +13,7 @@ import { STICKY_KEY } from './sticky.ts';
  */
 export function clientEventPrefix(event: Event): string {
   const { redacts } = event;
-  const content = redacts === undefined ? event.contentJson : JSON.stringify({ ...event.content, redacts });
+  const content = redacts === undefined ? event.contentJson : JSON.stringify({ ...event.exactPdu.content, redacts });
   const id = JSON.stringify(event.eventId);
   const redactsField = redacts === undefined ? '' : `"redacts":${JSON.stringify(redacts)},`;
   const stateKey = event.stateKey === undefined ? '' : `"state_key":${JSON.stringify(event.stateKey)},`;

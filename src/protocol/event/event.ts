@@ -1,5 +1,5 @@
 import { type EventId, parseEventId, type RoomId, roomIdOfCreate, type UserId } from '../ids/index.ts';
-import { type JsonObject, type JsonValue, readString } from '../json/index.ts';
+import { type JsonObject, type JsonValue, parseExactJson, readString } from '../json/index.ts';
 import type { RoomVersionRules } from '../room-versions/index.ts';
 import type { Pdu } from './pdu.ts';
 import { stickyDurationOf } from './sticky.ts';
@@ -53,6 +53,14 @@ export class Event {
     return this.parsedPdu;
   }
 
+  /**
+   * The PDU with numbers as its sender wrote them, for whatever encodes it anew: room versions 1 to 5 have such that a double
+   * can't hold. To be read, `pdu` is.
+   */
+  get exactPdu(): Pdu {
+    return this.rules.strictCanonicalJson ? this.pdu : (parseExactJson(this.json) as Pdu);
+  }
+
   /** In room version 12 the create event has none of its own: it is derived from the event's id. */
   get roomId(): RoomId {
     const { room_id: roomId } = this.pdu;
@@ -89,7 +97,7 @@ export class Event {
 
   /** The content as JSON text. Its keys are in canonical order where the event was just made. */
   get contentJson(): string {
-    this.knownContentJson ??= JSON.stringify(this.pdu.content);
+    this.knownContentJson ??= JSON.stringify(this.exactPdu.content);
     return this.knownContentJson;
   }
 

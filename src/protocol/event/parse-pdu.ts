@@ -18,6 +18,7 @@ import {
   type JsonValue,
   NotCanonicalError,
   readInteger,
+  withPlainNumbers,
 } from '../json/index.ts';
 import type { RoomVersionRules } from '../room-versions/index.ts';
 import { BadPduError } from './bad-pdu-error.ts';
@@ -39,7 +40,9 @@ export const PREV_EVENTS_MAX = 20;
  * @throws BadPduError
  */
 export function parsePdu(value: JsonObject, rules: RoomVersionRules): Event {
-  const { unsigned: _unsigned, ...pdu } = value;
+  const { unsigned: _unsigned, ...exact } = value;
+  // With numbers that are kept as they were written, no strict canonical JSON can be made.
+  const pdu = rules.strictCanonicalJson ? exact : withPlainNumbers(exact);
   checkCommonFields(pdu);
   checkNumbers(pdu, rules);
   checkRoomId(pdu, rules);
@@ -48,9 +51,9 @@ export function parsePdu(value: JsonObject, rules: RoomVersionRules): Event {
   checkReferences(pdu, 'auth_events', AUTH_EVENTS_MAX, rules);
   const ownId = rules.eventIds === 'in-event' ? ownEventId(pdu) : undefined;
   try {
-    const json = canonicalJsonFor(pdu, rules);
+    const json = canonicalJsonFor(exact, rules);
     checkPduSize(json);
-    const eventId = ownId ?? hashedEventId(eventSignedText(pdu, rules), rules);
+    const eventId = ownId ?? hashedEventId(eventSignedText(exact, rules), rules);
     return Event.fromParts(eventId, json, rules, { pdu });
   } catch (error) {
     if (error instanceof NotCanonicalError) throw new BadPduError('bad-format', error.message);
@@ -82,7 +85,7 @@ function checkCommonFields(pdu: JsonObject): asserts pdu is Pdu {
   if (!isJsonObject(content)) throw badFormat('content must be an object');
 }
 
-/** Room versions 1 to 5 allow numbers up to 2^63-1, of which we keep what a double can. */
+/** Room versions 1 to 5 allow numbers up to 2^63-1: to be read, they are rounded to doubles. */
 function checkNumbers(pdu: JsonObject, rules: RoomVersionRules): void {
   if (rules.strictCanonicalJson) {
     if (readInteger(pdu, 'origin_server_ts') === undefined) throw badFormat('origin_server_ts must be an integer');

@@ -8,6 +8,7 @@ import { redactPdu } from './redact.ts';
  * Spec: client-server-api/#redactions
  */
 export function redactEvent(event: Event): Event {
-  const pdu = redactPdu(event.pdu, event.rules) as Pdu;
-  return Event.fromParts(event.eventId, canonicalJsonFor(pdu, event.rules), event.rules, { pdu });
+  const pdu = redactPdu(event.exactPdu, event.rules) as Pdu;
+  const json = canonicalJsonFor(pdu, event.rules);
+  return Event.fromParts(event.eventId, json, event.rules, event.rules.strictCanonicalJson ? { pdu } : {});
 }

@@ -14,7 +14,7 @@ import { redactEvent } from './redact-event.ts';
 /** Whether the event bears the hash of its whole content. A redacted one doesn't, and neither does a forged one. */
 export function verifyContentHash(event: Event): boolean {
   const claimed = decodeBase64(readString(event.pdu.hashes, 'sha256') ?? '');
-  const actual = decodeBase64(contentHash(event.pdu));
+  const actual = decodeBase64(contentHash(event.exactPdu));
   return claimed !== undefined && actual !== undefined && claimed.equals(actual);
 }
 
@@ -32,5 +32,5 @@ export async function verifyEventSignature(
 ): Promise<boolean> {
   const signature = signatureOf(event.pdu, entity, keyId);
   if (signature === undefined) return false;
-  return verifyAsync(eventSignedText(event.pdu, event.rules), signature, publicKey);
+  return verifyAsync(eventSignedText(event.exactPdu, event.rules), signature, publicKey);
 }

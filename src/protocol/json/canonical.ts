@@ -2,6 +2,7 @@
  * Canonical JSON: the one encoding over which events are hashed and signed.
  * Spec: appendices/#canonical-json
  */
+import { isRawNumber } from './exact.ts';
 import { JSON_DEPTH_MAX } from './parse.ts';
 import { isJsonArray, type JsonObject, type JsonValue } from './value.ts';
 
@@ -20,27 +21,40 @@ export function canonicalJson(value: JsonValue): string {
 }
 
 /**
- * The canonical encoding as room versions 1 to 5 need it, which never enforced its limits on numbers: floats are kept,
- * integers beyond 2^53 are written without exponent.
+ * The canonical encoding as room versions 1 to 5 need it, which never enforced its limits on numbers: those that
+ * `parseExactJson` kept are written as they came. Other floats are written as Synapse writes them, whose hashes go over them
+ * after parsing; integers beyond 2^53 without exponent.
  * @throws NotCanonicalError on lone surrogates, infinities, and nesting beyond `JSON_DEPTH_MAX`
  */
 export function canonicalJsonLenient(value: JsonValue): string {
   return encode(value, lenientNumber, 0);
 }
 
-type NumberEncoder = (value: number) => string;
+type NumberEncoder = (value: number | JsonObject) => string;
 
-function strictNumber(value: number): string {
-  if (!Number.isSafeInteger(value)) {
+function strictNumber(value: number | JsonObject): string {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
     throw new NotCanonicalError('Canonical JSON has only integers from -(2^53-1) to 2^53-1');
   }
   return value === 0 ? '0' : String(value);
 }
 
-function lenientNumber(value: number): string {
+function lenientNumber(value: number | JsonObject): string {
+  if (typeof value !== 'number') return rawText(value);
   if (Number.isSafeInteger(value)) return strictNumber(value);
   if (!Number.isFinite(value)) throw new NotCanonicalError('JSON has no infinities');
-  return Number.isInteger(value) ? BigInt(value).toString() : String(value);
+  return Number.isInteger(value) ? BigInt(value).toString() : floatText(value);
+}
+
+function rawText({ rawJSON: text }: JsonObject): string {
+  if (typeof text !== 'string' || !Number.isFinite(Number(text))) throw new NotCanonicalError('JSON has no infinities');
+  return text;
+}
+
+/** A float that isn't an integer as Python writes it: with an exponent of two digits below 0.0001. */
+function floatText(value: number): string {
+  if (Math.abs(value) >= 1e-4) return String(value);
+  return value.toExponential().replace(/e-(\d)$/, 'e-0$1');
 }
 
 function encode(value: JsonValue, number: NumberEncoder, depth: number): string {
@@ -56,7 +70,8 @@ function encode(value: JsonValue, number: NumberEncoder, depth: number): string 
       if (depth >= JSON_DEPTH_MAX) {
         throw new NotCanonicalError(`JSON is nested deeper than ${JSON_DEPTH_MAX} levels`);
       }
-      return isJsonArray(value) ? encodeArray(value, number, depth + 1) : encodeObject(value, number, depth + 1);
+      if (isJsonArray(value)) return encodeArray(value, number, depth + 1);
+      return isRawNumber(value) ? number(value) : encodeObject(value, number, depth + 1);
     default:
       throw new NotCanonicalError(`JSON has no ${typeof value}`);
   }

@@ -9,7 +9,7 @@ import {
   serverNameOf,
   type UserId,
 } from '../../protocol/ids/index.ts';
-import { isJsonObject, type JsonObject, parseJson, readString } from '../../protocol/json/index.ts';
+import { isJsonObject, type JsonObject, readString } from '../../protocol/json/index.ts';
 import { roomVersionRules } from '../../protocol/room-versions/index.ts';
 import { assertJoined } from '../write/checks.ts';
 import type { HotRoom } from '../write/hot-room.ts';
@@ -66,9 +66,9 @@ export class Invites {
     if (shadows.has(sender)) return event.eventId;
     const answer = await federation.calls
       .invite(server, roomId, event.eventId, {
-        event: pduOf(event),
+        event: event.exactPdu,
         room_version: event.rules.id,
-        invite_room_state: shown.map(pduOf),
+        invite_room_state: shown.map((one) => one.exactPdu),
       })
       .catch((error: unknown) => {
         if (error instanceof RefusedError && error.status === 403)
@@ -138,7 +138,7 @@ export class Invites {
         .filter((one) => one !== undefined);
       await this.#outOfBand.put(rules, signed, 'invite', { key: 'invite_room_state', events });
     }
-    return pduOf(signed);
+    return signed.exactPdu;
   }
 }
 
@@ -165,10 +165,4 @@ function parseOrRefuse(parse: () => Event): Event {
     if (error instanceof BadPduError) throw badJson(error.message);
     throw error;
   }
-}
-
-function pduOf(event: Event): JsonObject {
-  const value = parseJson(event.json);
-  if (!isJsonObject(value)) throw new Error('an event is an object');
-  return value;
 }

@@ -110,6 +110,6 @@ export async function ensureRoom(tx: WriteTx, roomId: RoomId, rules: RoomVersion
 }
 
 function withUnsigned(event: Event, unsigned: JsonObject): Event {
-  const json = canonicalJsonFor({ ...event.pdu, unsigned }, event.rules);
+  const json = canonicalJsonFor({ ...event.exactPdu, unsigned }, event.rules);
   return Event.fromJson(event.eventId, json, event.rules);
 }

@@ -2,7 +2,7 @@ import { RefusedError, toClientError, UnreachableError } from '../../federation/
 import { MatrixError, notFound } from '../../protocol/errors.ts';
 import { type Event, parsePdu } from '../../protocol/event/index.ts';
 import { type EventId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
-import { isJsonObject, type JsonObject, parseJson, readString } from '../../protocol/json/index.ts';
+import { isJsonObject, type JsonObject, readString } from '../../protocol/json/index.ts';
 import { ROOM_VERSIONS, type RoomVersionRules, roomVersionRules } from '../../protocol/room-versions/index.ts';
 import { findMembership } from '../store/index.ts';
 import { profileContent } from '../write/memberships.ts';
@@ -53,7 +53,7 @@ export class RemoteMemberships {
       const { roomId, userId } = request;
       const template = await calls.makeKnock(server, roomId, userId, VERSIONS);
       const { event, rules } = await this.#build(server, template, request, 'knock');
-      const state = await calls.sendKnock(server, roomId, event.eventId, pduOf(event));
+      const state = await calls.sendKnock(server, roomId, event.eventId, event.exactPdu);
       await this.#outOfBand.put(rules, event, 'knock', { key: 'knock_room_state', events: state });
       return event.eventId;
     });
@@ -74,7 +74,7 @@ export class RemoteMemberships {
           request,
           'leave',
         );
-        await calls.sendLeave(server, roomId, event.eventId, pduOf(event));
+        await calls.sendLeave(server, roomId, event.eventId, event.exactPdu);
         await this.#outOfBand.put(rules, event, 'leave', undefined);
         return event.eventId;
       });
@@ -162,7 +162,7 @@ export class RemoteMemberships {
     const { event, rules } = await this.#build(server, template, request, 'join');
     // What the others send us meanwhile waits until we are in.
     return this.#queues.run(roomId, async () => {
-      const joined = await calls.sendJoin(server, roomId, event.eventId, pduOf(event));
+      const joined = await calls.sendJoin(server, roomId, event.eventId, event.exactPdu);
       const signed = joined.event === undefined ? event : await this.#cosigned(event, joined.event, rules);
       const { database, serverName, hotRooms, clock } = this.#deps;
       const resident = await hotRooms.find(roomId);
@@ -182,10 +182,4 @@ export class RemoteMemberships {
     const [signed] = await verifyAll(this.#deps, [parsePdu(pdu, rules)]);
     return signed !== undefined && signed.eventId === event.eventId ? signed : event;
   }
-}
-
-function pduOf(event: Event): JsonObject {
-  const value = parseJson(event.json);
-  if (!isJsonObject(value)) throw new Error('an event is an object');
-  return value;
 }

@@ -45,7 +45,7 @@ export function inEventParts(
   const referenceHashes = new Map<EventId, string>();
   for (const { eventId, hash } of prev) if (hash !== undefined) referenceHashes.set(eventId, hash);
   for (const { eventId, event } of auth) {
-    if (event !== undefined) referenceHashes.set(eventId, referenceHash(event.pdu, rules));
+    if (event !== undefined) referenceHashes.set(eventId, referenceHash(event.exactPdu, rules));
   }
   return { eventId: newEventId(serverName), referenceHashes };
 }

@@ -91,7 +91,7 @@ async function loadExtremities(tx: ReadTx, deps: LoadDeps, room: HotRoom): Promi
     eventId: event.eventId,
     depth: event.depth,
     nid,
-    hash: referenceHash(event.pdu, room.rules),
+    hash: referenceHash(event.exactPdu, room.rules),
   }));
 }
 

@@ -67,8 +67,8 @@ export class OwnEvents {
 
   /** The event with our signature beside those it has. */
   countersign(event: Event): Event {
-    const signature = this.#signingKey.sign(eventSignedText(event.pdu, event.rules));
-    const pdu = addSignature(event.pdu, this.#serverName, this.#signingKey.keyId, signature);
+    const signature = this.#signingKey.sign(eventSignedText(event.exactPdu, event.rules));
+    const pdu = addSignature(event.exactPdu, this.#serverName, this.#signingKey.keyId, signature);
     return Event.fromJson(event.eventId, canonicalJsonFor(pdu, event.rules), event.rules);
   }
 }

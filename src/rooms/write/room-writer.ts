@@ -220,7 +220,7 @@ export class RoomWriter {
     const verdict = judgeUnread(event, this.#audienceOf(room), this.#deps.pushRules);
     const figures = figuresAfter(room, event, consequences, turned);
     const extremitiesBefore = room.extremities;
-    const hash = room.rules.eventIds === 'in-event' ? referenceHash(event.pdu, room.rules) : undefined;
+    const hash = room.rules.eventIds === 'in-event' ? referenceHash(event.exactPdu, room.rules) : undefined;
     const extremity: Extremity = { eventId: event.eventId, depth: event.depth, nid: 0, hash };
     const prev = new Set(event.prevEvents);
     const others = placement?.extremitiesAfter ?? extremitiesBefore.filter(({ eventId }) => !prev.has(eventId));
