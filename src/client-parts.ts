@@ -106,7 +106,11 @@ export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientPart
     pushers,
     mailer: notifications.enabled ? deps.mailer : undefined,
     links: unsubscribeLinks,
-    accounts: { userOf: accounts.threePids.userOf.bind(accounts.threePids), hidesInvite },
+    accounts: {
+      userOf: accounts.threePids.userOf.bind(accounts.threePids),
+      hidesInvite,
+      pushRulesOf: (userId) => accounts.pushRules.get(userId),
+    },
     rules: {
       appName: config.email.app_name,
       homeUrl: publicUrl,

@@ -19,12 +19,12 @@ class Mailing implements AsyncDisposable {
   #offsetMs = 0;
   #pokes = 0;
 
-  static async start(email: ConfigInput['email'] = {}): Promise<Mailing> {
+  static async start(email: ConfigInput['email'] = {}, push: ConfigInput['push'] = {}): Promise<Mailing> {
     const made = new Mailing();
     const smtp = { host: '127.0.0.1', port: await made.mail.port(), tls: 'none' as const };
     made.#hs = await TestServer.start({
       inProcess: true,
-      config: { email: { smtp, app_name: 'Example', ...email } },
+      config: { email: { smtp, app_name: 'Example', ...email }, push },
       clock: { now: () => Date.now() + made.#offsetMs },
     });
     made.#poker = await made.#hs.register('poker');
@@ -390,6 +390,23 @@ describe('mails about missed messages with other settings', () => {
     assert.ok(message);
     assert.ok(!/hidden|secret|alice/i.test(message.text + message.headers), message.text);
     assert.equal(subjectOf(message), '[Example] 2 new messages');
+  });
+
+  it('leave out encrypted messages that are for clients to judge', async () => {
+    await using all = await Mailing.start({ notifications: { delay: '1m' } }, { encrypted_events: true });
+    const alice = await all.hs.register('alice');
+    const bob = await all.user('bob');
+    const quiet = await createRoom(alice, { name: 'Mentions only' });
+    const loud = await createRoom(alice, { name: 'Everything' });
+    for (const roomId of [quiet, loud]) await join(bob, roomId);
+    const rule = `${V3}/pushrules/global/room/${encodeURIComponent(quiet)}`;
+    assert.equal((await bob.request('PUT', rule, { actions: [] })).status, 200);
+    const encrypted = { algorithm: 'm.megolm.v1.aes-sha2', ciphertext: 'x', sender_key: 'k', session_id: 's' };
+    for (const roomId of [quiet, loud]) await send(alice, roomId, 'm.room.encrypted', encrypted);
+    await all.later(2 * MINUTE_MS);
+    await all.expectCount('bob', 1);
+    const text = all.to('bob')[0]?.text ?? '';
+    assert.ok(text.includes('Everything') && !text.includes('Mentions only'), text);
   });
 
   it('come although the server was killed while they were due', async () => {

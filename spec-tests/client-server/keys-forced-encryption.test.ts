@@ -21,3 +21,34 @@ it('encrypts new rooms of the presets that the configuration names, and says so'
   assert.deepEqual((await encryptionOf({})).body, { algorithm: 'm.megolm.v1.aes-sha2' });
   assert.equal((await encryptionOf({ preset: 'public_chat' })).status, 404);
 });
+
+it('passes on what concerns encryption word for word: well-known settings and the wish for a backup', async () => {
+  const settings = { default: true, secure_backup_required: true, secure_backup_setup_methods: ['key'] };
+  await using server = await TestServer.start({
+    inProcess: true,
+    config: {
+      server: { name: 'example.org', public_url: 'https://matrix.example.org/' },
+      well_known: { client: { 'io.element.e2ee': settings } },
+    },
+  });
+  const found = (await server.request('GET', '/.well-known/matrix/client')).body;
+  assert.deepEqual(found, {
+    'm.homeserver': { base_url: 'https://matrix.example.org' },
+    'io.element.e2ee': settings,
+  });
+  const alice = await server.register('alice');
+  const login = {
+    type: 'm.login.password',
+    identifier: { type: 'm.id.user', user: 'alice' },
+    password: 'password-alice',
+  };
+  assert.deepEqual((await server.request('POST', `${V3}/login`, { body: login })).body.well_known, found);
+
+  const target = `${V3}/user/${encodeURIComponent(alice.userId)}/account_data/m.key_backup`;
+  const wish = { enabled: false, 'org.example.more': [1, { deep: null }] };
+  const { next_batch: since } = (await alice.request('GET', `${V3}/sync`)).body;
+  assert.equal((await alice.request('PUT', target, wish)).status, 200);
+  assert.deepEqual((await alice.request('GET', target)).body, wish);
+  const news = (await alice.request('GET', `${V3}/sync?since=${since}`)).body.account_data.events;
+  assert.deepEqual(news, [{ type: 'm.key_backup', content: wish }]);
+});

@@ -244,6 +244,67 @@ forEachDatabase((_name, open) => {
       const late = await challenge(again.uia, password);
       assert.ok(typeof late === 'object' && late.errcode === 'M_FORBIDDEN' && late.session !== session);
     });
+
+    it('offers approval by OAuth to clients that came by it, and to nobody where there is none', async () => {
+      const { accounts, clock, database, register } = await setUp(open);
+      const { userId } = await register('alice');
+      const { uia, reAuthentication } = accounts;
+      const [ofOAuth, ofPassword] = [7, 8];
+      assert.deepEqual(await reAuthentication.flowsForCrossSigning(userId, ofOAuth), [['m.login.password']]);
+      reAuthentication.approveBy({
+        isOAuthToken: async (tokenId) => tokenId === ofOAuth,
+        crossSigningUrl: (session) => `https://account.example.org/reset?session=${session}`,
+      });
+      assert.deepEqual(await reAuthentication.flowsForCrossSigning(userId, ofPassword), [['m.login.password']]);
+      const flows = await reAuthentication.flowsForCrossSigning(userId, ofOAuth);
+      const request = { operation: 'uploadCrossSigningKeys', binding: '', userId, flows, remote, now: clock.ms };
+      const challenge = async (auth: AuthData | undefined) => {
+        const error = await uia.require({ ...request, auth }).catch((thrown: MatrixError) => thrown);
+        assert.ok(error instanceof Error && error.status === 401);
+        return error.toBody();
+      };
+      const { session, flows: offered, params } = await challenge(undefined);
+      assert.deepEqual(offered, [{ stages: ['m.oauth'] }, { stages: ['org.matrix.cross_signing_reset'] }]);
+      const url = `https://account.example.org/reset?session=${session}`;
+      assert.deepEqual(params, { 'm.oauth': { url }, 'org.matrix.cross_signing_reset': { url } });
+      const auth = { session: String(session) };
+      assert.equal((await challenge({ ...auth, type: 'm.oauth' })).errcode, 'M_FORBIDDEN');
+      const other = (await register('bob')).userId;
+      await database.write('main', (tx) => uia.completeIn(tx, auth.session, 'm.oauth', other));
+      assert.equal((await challenge(auth)).completed, undefined);
+      await database.write('main', (tx) => uia.completeIn(tx, auth.session, 'm.oauth', userId));
+      const proof = await uia.require({ ...request, auth });
+      await database.write('main', (tx) => proof.close(tx));
+      assert.equal((await challenge(auth)).session, session);
+    });
+  });
+
+  describe('push rules', () => {
+    it('that were changed get the default rules of another configuration, and clients are told', async () => {
+      const { accounts, clock, database, hub, jobs, register } = await setUp(open);
+      const { userId } = await register('alice');
+      await accounts.pushRules.adjust(userId, 'override', '.m.rule.tombstone', { enabled: false });
+      const before = database.positions.current('account_data');
+      const reopen = (encrypted: boolean) =>
+        Accounts.open({
+          database,
+          hub,
+          jobs,
+          clock,
+          rateLimits: new RateLimits({ clock, enabled: false }),
+          config: makeConfig({ login: { password_hash: cheap }, push: { encrypted_events: encrypted } }, '/nowhere'),
+          firstLocalUserIsAdmin: true,
+          onError: () => undefined,
+        });
+      await reopen(false);
+      assert.equal(database.positions.current('account_data'), before);
+      const rules = (await reopen(true)).pushRules.get(userId).override;
+      assert.equal(rules[1]?.rule_id, '.org.matrix.msc4028.encrypted_event');
+      assert.equal(rules.find((rule) => rule.rule_id === '.m.rule.tombstone')?.enabled, false);
+      assert.equal(database.positions.current('account_data'), before + 1);
+      await reopen(true);
+      assert.equal(database.positions.current('account_data'), before + 1);
+    });
   });
 
   describe('profiles', () => {

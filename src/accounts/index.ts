@@ -39,6 +39,7 @@ import { ThreePids } from './threepids/threepids.ts';
 import { TokenAuthenticator } from './token-authenticator.ts';
 import {
   emailStage,
+  oauthStage,
   passwordStage,
   recaptchaStage,
   type Stages,
@@ -68,7 +69,7 @@ export {
   type ThreePids,
   toAddress as toEmailAddress,
 } from './threepids/threepids.ts';
-export type { AuthData, Flow, StageName, Uia } from './uia/index.ts';
+export type { AuthData, Flow, OAuthApproval, StageName, Uia } from './uia/index.ts';
 export { type NewUser, type User, type Users, userInUse } from './users.ts';
 
 /** The durable streams of accounts. */
@@ -78,7 +79,7 @@ export const accountsStreams: readonly StreamDeclaration[] = [
 ];
 
 /** What accounts are told by the configuration. */
-export type AccountsConfig = Pick<Config, 'server' | 'registration' | 'terms' | 'login' | 'email' | 'sso'>;
+export type AccountsConfig = Pick<Config, 'server' | 'registration' | 'terms' | 'login' | 'email' | 'push' | 'sso'>;
 
 export interface AccountsOptions {
   readonly database: Database;
@@ -171,7 +172,7 @@ export class Accounts implements AsyncDisposable {
     this.passwords = new Passwords(config.login.password_hash, config.login.password_length_min);
     this.profiles = new Profiles(database, hub, jobs);
     this.accountData = new AccountData(database, hub);
-    this.pushRules = new PushRules(database, this.accountData);
+    this.pushRules = new PushRules(database, this.accountData, { encryptedEvents: config.push.encrypted_events });
     this.filters = new Filters(database);
     this.roomSettings = new RoomSettings(database, this.accountData, this.pushRules);
     this.shortTokens = new ShortTokens(database, clock, this.sessions);
@@ -270,6 +271,7 @@ export class Accounts implements AsyncDisposable {
   }
 
   #stages(config: AccountsConfig): Stages {
+    const oauth = oauthStage(() => this.reAuthentication.oauth);
     return {
       'm.login.dummy': { isRepeatable: true, attempt: async () => '' },
       'm.login.email.identity': emailStage(this.threePids),
@@ -278,6 +280,8 @@ export class Accounts implements AsyncDisposable {
       'm.login.registration_token': tokenStage((token) => this.registration.isTokenValid(token)),
       'm.login.sso': ssoStage(),
       'm.login.terms': termsStage(config.terms),
+      'm.oauth': oauth,
+      'org.matrix.cross_signing_reset': oauth,
     };
   }
 }

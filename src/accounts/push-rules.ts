@@ -1,10 +1,14 @@
 import { parseUserId, type UserId } from '../protocol/ids/index.ts';
 import { isJsonObject } from '../protocol/json/index.ts';
 import {
+  type AddedRules,
+  adjustRule,
   asksForDisplayName,
   changesOf,
   defaultPushRules,
+  type PushAction,
   type PushRuleChanges,
+  type PushRuleKind,
   type PushRuleset,
   pushRules,
   type RuleProblem,
@@ -41,23 +45,35 @@ export class PushRules {
   readonly #database: Database;
   readonly #accountData: AccountData;
   readonly #changed = new Map<UserId, OwnRules>();
+  /** What this server adds to the default rules of everybody. */
+  readonly added: AddedRules;
 
-  constructor(database: Database, accountData: AccountData) {
+  constructor(database: Database, accountData: AccountData, added: AddedRules) {
+    this.added = added;
     this.#database = database;
     this.#accountData = accountData;
   }
 
-  /** Reads the rules of all users who have changed some. Before the first event is judged. */
+  /**
+   * Reads the rules of all users who have changed some. Before the first event is judged. Where the default rules are other
+   * ones than when they were written, as in another version of the server, clients are told.
+   */
   async load(): Promise<void> {
     for (const row of await this.#database.read((tx) => listAccountDataOfType(tx, PUSH_RULES))) {
       const userId = parseUserId(row.user_id);
-      if (userId !== undefined) this.#changed.set(userId, ownRules(rulesetOf(userId, row.content)));
+      if (userId === undefined) continue;
+      const rules = rulesetOf(userId, row.content, this.added);
+      this.#changed.set(userId, ownRules(rules));
+      if (JSON.stringify({ global: rules }) === row.content) continue;
+      await this.#database.write('main', (tx) =>
+        this.#accountData.set(tx, userId, undefined, PUSH_RULES, { global: rules }),
+      );
     }
   }
 
   /** All rules of a user. No query. */
   get(userId: UserId): PushRuleset {
-    return this.#changed.get(userId)?.rules ?? defaultPushRules(userId);
+    return this.#changed.get(userId)?.rules ?? defaultPushRules(userId, this.added);
   }
 
   /** Whether the user's rules are other than the default ones. */
@@ -85,7 +101,7 @@ export class PushRules {
     return this.#database.write('main', async (tx) => {
       const changed = change(await this.#changesIn(tx, userId));
       if (typeof changed === 'string') return changed;
-      const rules = pushRules(userId, changed);
+      const rules = pushRules(userId, changed, this.added);
       const chars = charsOf(rules);
       if (chars > RULES_CHARS_MAX && chars > charsOf(this.get(userId))) return 'too-many';
       await this.#accountData.set(tx, userId, undefined, PUSH_RULES, { global: rules });
@@ -94,10 +110,20 @@ export class PushRules {
     });
   }
 
+  /** Switches one of a user's rules on or off, or gives it other actions. Returns the problem where there is one. */
+  adjust(
+    userId: UserId,
+    kind: PushRuleKind,
+    ruleId: string,
+    adjustment: { readonly enabled?: boolean; readonly actions?: readonly PushAction[] },
+  ): Promise<RuleProblem | undefined> {
+    return this.change(userId, (changes) => adjustRule(userId, changes, kind, ruleId, adjustment, this.added));
+  }
+
   async #changesIn(tx: ReadTx, userId: UserId): Promise<PushRuleChanges> {
     const content = await findAccountData(tx, userId, '', PUSH_RULES);
     const json: unknown = content === undefined ? undefined : JSON.parse(content);
-    return isJsonObject(json) ? changesOf(userId, json) : NO_CHANGES;
+    return isJsonObject(json) ? changesOf(userId, json, this.added) : NO_CHANGES;
   }
 }
 
@@ -106,9 +132,9 @@ function charsOf(rules: PushRuleset): number {
 }
 
 /** The rules that stand in account data, with default rules that this version has and that one hadn't. */
-function rulesetOf(userId: UserId, content: string): PushRuleset {
+function rulesetOf(userId: UserId, content: string, added: AddedRules): PushRuleset {
   const json: unknown = JSON.parse(content);
-  return pushRules(userId, isJsonObject(json) ? changesOf(userId, json) : NO_CHANGES);
+  return pushRules(userId, isJsonObject(json) ? changesOf(userId, json, added) : NO_CHANGES, added);
 }
 
 function ownRules(rules: PushRuleset): OwnRules {

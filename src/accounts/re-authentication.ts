@@ -2,7 +2,7 @@ import type { UserId } from '../protocol/ids/index.ts';
 import type { Database } from '../storage/index.ts';
 import type { ExternalIds } from './external-ids.ts';
 import { findUser } from './store/users.ts';
-import type { Flow } from './uia/index.ts';
+import type { Flow, OAuthApproval } from './uia/index.ts';
 
 /** What the server offers to prove who one is. */
 export interface ProofRules {
@@ -14,12 +14,15 @@ export interface ProofRules {
 
 const BY_PASSWORD: Flow = ['m.login.password'];
 const BY_SSO: Flow = ['m.login.sso'];
+/** The second is the first's name from before it was in the specification (MSC4312). */
+const BY_OAUTH: readonly Flow[] = [['m.oauth'], ['org.matrix.cross_signing_reset']];
 
 /** How somebody who is logged in shows once more who they are, before something delicate happens to the account. */
 export class ReAuthentication {
   readonly #database: Database;
   readonly #externalIds: ExternalIds;
   readonly #rules: ProofRules;
+  #oauth: OAuthApproval | undefined;
 
   constructor(database: Database, externalIds: ExternalIds, rules: ProofRules) {
     this.#database = database;
@@ -30,6 +33,21 @@ export class ReAuthentication {
   /** Whether passwords are taken at all. */
   get takesPasswords(): boolean {
     return this.#rules.passwords;
+  }
+
+  /** From now on, users whose client came by OAuth 2.0 approve on these pages. */
+  approveBy(oauth: OAuthApproval): void {
+    this.#oauth = oauth;
+  }
+
+  /** Where users approve; undefined where no tokens are given out by OAuth 2.0. */
+  get oauth(): OAuthApproval | undefined {
+    return this.#oauth;
+  }
+
+  /** The ways to approve other cross-signing keys. Spec: client-server-api/#post_matrixclientv3keysdevice_signingupload */
+  async flowsForCrossSigning(userId: UserId, tokenId: number): Promise<readonly Flow[]> {
+    return (await this.#oauth?.isOAuthToken(tokenId)) ? BY_OAUTH : this.flowsOf(userId);
   }
 
   /** The ways open to a user: the password where there is one, single sign-on where the user came by it. At least one. */

@@ -45,7 +45,7 @@ export function authFallbackRoutes({ accounts, sso }: { readonly accounts: Accou
         if (uia.expiryOf(session) === undefined) throw invalidParam('The session is unknown or has expired');
         const language = headers['accept-language']?.startsWith('zh') ? 'zh' : 'en';
         const nonce = randomBytes(16).toString('base64url');
-        const facts: FallbackFacts = { stage, params: uia.paramsOf(stage), language, nonce };
+        const facts: FallbackFacts = { stage, params: uia.paramsOf(stage, session), language, nonce };
         return reply({ headers: fallbackHeaders(facts), body: fallbackPage(facts) });
       },
     }),

@@ -38,7 +38,7 @@ export function crossSigningRoutes({
         user_signing_key: jsonObjectSchema.nullish(),
       }),
       handle: async ({ requester, body, remote, now }) => {
-        const { userId } = requester;
+        const { userId, tokenId } = requester;
         const upload = {
           ...(body.master_key && { master: body.master_key }),
           ...(body.self_signing_key && { self_signing: body.self_signing_key }),
@@ -52,7 +52,7 @@ export function crossSigningRoutes({
           operation: 'uploadCrossSigningKeys',
           userId,
           binding: canonicalJsonLenient(upload),
-          flows: await accounts.reAuthentication.flowsOf(userId),
+          flows: await accounts.reAuthentication.flowsForCrossSigning(userId, tokenId),
           auth: body.auth,
           remote,
           now,

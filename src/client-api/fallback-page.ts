@@ -2,8 +2,11 @@
 import type { StageName } from '../accounts/index.ts';
 import { isJsonObject, type JsonObject, readObject, readString } from '../protocol/json/index.ts';
 
-/** The stages that can be gone through on a page. E-mail addresses are confirmed by the link in the message instead, and single sign-on has pages of its own. */
-export type FallbackStage = Exclude<StageName, 'm.login.email.identity' | 'm.login.sso'>;
+/** The stages that can be gone through on a page. E-mail addresses are confirmed by the link in the message instead, and single sign-on and OAuth have pages of their own. */
+export type FallbackStage = Exclude<
+  StageName,
+  'm.login.email.identity' | 'm.login.sso' | 'm.oauth' | 'org.matrix.cross_signing_reset'
+>;
 
 /** The page's texts in one language. */
 interface Texts {

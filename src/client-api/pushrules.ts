@@ -7,7 +7,6 @@ import { invalidParam, MatrixError, notFound } from '../protocol/errors.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 import { isJsonObject } from '../protocol/json/index.ts';
 import {
-  adjustRule,
   deleteRule,
   PUSH_RULE_KINDS,
   type PushCondition,
@@ -114,7 +113,7 @@ export function pushrulesRoutes({ accounts: { pushRules } }: { accounts: Account
       params,
       body: z.object({ enabled: z.boolean() }),
       handle: async ({ requester: { userId }, params: { kind, ruleId }, body }) => {
-        refuse(await pushRules.change(userId, (changes) => adjustRule(userId, changes, kind, ruleId, body)));
+        refuse(await pushRules.adjust(userId, kind, ruleId, body));
         return {};
       },
     }),
@@ -136,7 +135,7 @@ export function pushrulesRoutes({ accounts: { pushRules } }: { accounts: Account
       params,
       body: z.object({ actions }),
       handle: async ({ requester: { userId }, params: { kind, ruleId }, body }) => {
-        refuse(await pushRules.change(userId, (changes) => adjustRule(userId, changes, kind, ruleId, body)));
+        refuse(await pushRules.adjust(userId, kind, ruleId, body));
         return {};
       },
     }),

@@ -70,10 +70,12 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
 };
 
 /** Which versions of the specification we follow. */
-export function versionsRoutes({ config }: { readonly config: Pick<Config, 'rooms'> }): Route[] {
+export function versionsRoutes({ config }: { readonly config: Pick<Config, 'push' | 'rooms'> }): Route[] {
   const forced = config.rooms.encrypted_presets;
   const features = {
     ...UNSTABLE_FEATURES,
+    // MSC4028: a push rule for every encrypted event
+    'org.matrix.msc4028': config.push.encrypted_events,
     'io.element.e2ee_forced.public': forced.includes('public_chat'),
     'io.element.e2ee_forced.private': forced.includes('private_chat'),
     'io.element.e2ee_forced.trusted_private': forced.includes('trusted_private_chat'),

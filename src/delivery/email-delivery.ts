@@ -8,7 +8,7 @@ import type { Database, WriteTx } from '../storage/index.ts';
 import type { Streams } from '../streams/index.ts';
 import { digestRooms } from './digest-rooms.ts';
 import { beginMails, type MailedRoomRow, mailState, noteMailed } from './email-store.ts';
-import { type MissedRoom, missedBy } from './missed-messages.ts';
+import { type MissedAccounts, type MissedRoom, missedBy } from './missed-messages.ts';
 import { deliverPayload } from './push-follower.ts';
 import type { Pusher, Pushers } from './pushers.ts';
 import type { UnsubscribeLinks } from './unsubscribe-links.ts';
@@ -33,9 +33,8 @@ export interface EmailDeliveryDeps {
   /** Undefined: none are sent. */
   readonly mailer: Mailer | undefined;
   readonly links: UnsubscribeLinks;
-  readonly accounts: {
+  readonly accounts: MissedAccounts & {
     userOf(medium: string, address: string): Promise<UserId | undefined>;
-    hidesInvite(userId: UserId, inviter: UserId): Promise<boolean>;
   };
   readonly rules: EmailRules;
 }
@@ -116,7 +115,7 @@ export class EmailDelivery {
     const state = await database.read((tx) => mailState(tx, pusherId));
     if (state === undefined) return;
     const now = clock.now();
-    const missed = await missedBy(reading, pusher.userId, state, accounts.hidesInvite);
+    const missed = await missedBy(reading, pusher.userId, state, accounts);
     const due = missed.map((room) => ({ room, ts: dueTs(room, state.rooms.get(room.roomNid)) }));
     // The first of them must be old enough; then one mail tells of them all.
     const ready = due.filter(({ ts }) => ts <= now).map(({ room }) => room);

@@ -1,4 +1,7 @@
+import { powerLevels } from '../protocol/auth/index.ts';
+import type { Event } from '../protocol/event/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
+import { ENCRYPTED_EVENT_RULE_ID, evaluatePush, type PushRuleset } from '../protocol/push/index.ts';
 import { listRoomsOfUser, type Reading, RoomSight, type StoredEvent } from '../rooms/index.ts';
 import type { mailState } from './email-store.ts';
 import { isRead } from './notifications.ts';
@@ -18,13 +21,20 @@ type MailState = NonNullable<Awaited<ReturnType<typeof mailState>>>;
 /** Of more than this only the newest are looked at. */
 const EVENTS_MAX = 300;
 
+/** What is asked of accounts for it. */
+export interface MissedAccounts {
+  hidesInvite(userId: UserId, inviter: UserId): Promise<boolean>;
+  pushRulesOf(userId: UserId): PushRuleset;
+}
+
 /** What notified a user and is neither read nor mailed, by room; and invites that are open. */
 export async function missedBy(
   reading: Reading,
   userId: UserId,
   { donePosition, rooms: mailed }: MailState,
-  hidesInvite: (userId: UserId, inviter: UserId) => Promise<boolean>,
+  { hidesInvite, pushRulesOf }: MissedAccounts,
 ): Promise<readonly MissedRoom[]> {
+  const rules = pushRulesOf(userId);
   const { database, events, states, accounts } = reading;
   const asked = { userId, after: donePosition, before: Number.MAX_SAFE_INTEGER, limit: EVENTS_MAX };
   const statement = await database.read(async (tx) => notificationsOf(tx, { ...asked, onlyHighlights: false }));
@@ -39,6 +49,7 @@ export async function missedBy(
       if (row.position <= (mailed.get(row.room_nid)?.mailed_position ?? 0) || isRead(read, row)) continue;
       const [stored] = await events.byNids(tx, [row.nid]);
       if (stored === undefined || ignored.has(stored.event.sender)) continue;
+      if (isForClientsOnly(rules, userId, stored.event)) continue;
       const sight = sights.get(row.room_nid) ?? new RoomSight(states, userId, { kind: 'joined' });
       sights.set(row.room_nid, sight);
       if ((await sight.visible(tx, [stored])).length === 0) continue;
@@ -58,4 +69,14 @@ export async function missedBy(
     }
     return found;
   });
+}
+
+/** Whether an event notifies only so that clients decrypt it and judge themselves, which a mail can't. MSC4028 */
+function isForClientsOnly(rules: PushRuleset, userId: UserId, event: Event): boolean {
+  if (event.type !== 'm.room.encrypted') return false;
+  const override = rules.override.filter((rule) => rule.rule_id !== ENCRYPTED_EVENT_RULE_ID);
+  if (override.length === rules.override.length) return false;
+  // How many are in the room changes the sound at most.
+  const context = { userId, memberCount: 1, powerLevels: powerLevels({ get: () => undefined }, event.rules) };
+  return !evaluatePush({ ...rules, override }, event, context).notify;
 }

@@ -1,5 +1,6 @@
 /** User-interactive authentication. */
 export { emailStage } from './email.ts';
+export { type OAuthApproval, oauthStage } from './oauth.ts';
 export { passwordStage } from './password.ts';
 export { type RecaptchaKeys, recaptchaStage } from './recaptcha.ts';
 export { tokenStage } from './registration-token.ts';

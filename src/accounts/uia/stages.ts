@@ -12,7 +12,9 @@ export type StageName =
   | 'm.login.recaptcha'
   | 'm.login.registration_token'
   | 'm.login.sso'
-  | 'm.login.terms';
+  | 'm.login.terms'
+  | 'm.oauth'
+  | 'org.matrix.cross_signing_reset';
 
 /** Who attempts a stage. */
 export interface StageContext {
@@ -26,8 +28,8 @@ export interface StageContext {
 
 /** One sort of proof. */
 export interface Stage {
-  /** What the client must know for it. */
-  params?(): JsonObject;
+  /** What the client must know for it, in a session. */
+  params?(sessionId: string): JsonObject;
   /** Whether the client can do it again as easily as the first time, so that it needn't be remembered. */
   readonly isRepeatable: boolean;
   /** Examines what the client sent, and returns what is worth knowing of it. Throws a `StageFailure`. */

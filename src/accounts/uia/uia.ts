@@ -43,7 +43,7 @@ interface Attempt {
 const SESSION_LIFETIME_MS = 60 * 60 * 1000;
 
 /** Stages whose result is the user who went through them. */
-const OF_USER: ReadonlySet<string> = new Set<StageName>(['m.login.password', 'm.login.sso']);
+const OF_USER: ReadonlySet<string> = new Set<StageName>(['m.login.password', 'm.login.sso', 'm.oauth']);
 
 /** The 401 that asks for (more) authentication. It has an errcode only where an attempt failed. */
 class UiaChallenge extends MatrixError {
@@ -138,9 +138,9 @@ export class Uia {
     return this.#ids.expiryOf(sessionId, this.#clock.now());
   }
 
-  /** What clients must know for a stage. */
-  paramsOf(name: StageName): JsonObject {
-    return this.#stages[name].params?.() ?? {};
+  /** What clients must know for a stage of a session. */
+  paramsOf(name: StageName, sessionId: string): JsonObject {
+    return this.#stages[name].params?.(sessionId) ?? {};
   }
 
   async #go(attempt: Attempt, auth: AuthData): Promise<UiaOutcome> {
@@ -204,7 +204,7 @@ export class Uia {
     const { request, completed, sessionId } = attempt;
     const params: Record<string, JsonObject> = {};
     for (const name of new Set(request.flows.flat())) {
-      const stage = this.#stages[name].params?.();
+      const stage = this.#stages[name].params?.(sessionId);
       if (stage !== undefined) params[name] = stage;
     }
     const flows = request.flows.map((stages) => ({ stages }));

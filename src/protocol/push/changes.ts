@@ -5,7 +5,7 @@
 
 import type { UserId } from '../ids/index.ts';
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, readObject } from '../json/index.ts';
-import { defaultPushRules, type PushRuleChanges } from './default-rules.ts';
+import { defaultPushRules, NO_ADDED_RULES, type PushRuleChanges } from './default-rules.ts';
 import { PUSH_RULE_KINDS, type PushAction, type PushRule, type PushRuleKind } from './types.ts';
 
 /** Beyond this a user gets no further rules: each is asked for every event. */
@@ -21,11 +21,11 @@ export interface RulePlace {
 export type RuleProblem = 'no-such-rule' | 'no-such-place' | 'too-many';
 
 /** What a user has changed, read from a whole ruleset as account data keeps it. What isn't a rule is passed over. */
-export function changesOf(userId: UserId, content: JsonObject): PushRuleChanges {
+export function changesOf(userId: UserId, content: JsonObject, added = NO_ADDED_RULES): PushRuleChanges {
   const global = readObject(content, 'global') ?? {};
   const own: Partial<Record<PushRuleKind, readonly PushRule[]>> = {};
   const defaults = new Map<string, Partial<Pick<PushRule, 'enabled' | 'actions'>>>();
-  const predefined = defaultPushRules(userId);
+  const predefined = defaultPushRules(userId, added);
   for (const kind of PUSH_RULE_KINDS) {
     const listed = global[kind];
     const rules = isJsonArray(listed) ? listed.filter(isPushRule) : [];
@@ -93,13 +93,14 @@ export function adjustRule(
   kind: PushRuleKind,
   ruleId: string,
   adjustment: { readonly enabled?: boolean; readonly actions?: readonly PushAction[] },
+  added = NO_ADDED_RULES,
 ): PushRuleChanges | RuleProblem {
   const rules = changes.own[kind] ?? [];
   if (rules.some((rule) => rule.rule_id === ruleId)) {
     const adjusted = rules.map((rule) => (rule.rule_id === ruleId ? { ...rule, ...adjustment } : rule));
     return withOwn(changes, kind, adjusted);
   }
-  if (!defaultPushRules(userId)[kind].some((rule) => rule.rule_id === ruleId)) return 'no-such-rule';
+  if (!defaultPushRules(userId, added)[kind].some((rule) => rule.rule_id === ruleId)) return 'no-such-rule';
   const defaults = new Map(changes.defaults);
   return { ...changes, defaults: defaults.set(ruleId, { ...defaults.get(ruleId), ...adjustment }) };
 }

@@ -26,8 +26,27 @@ export const MASTER_RULE_ID = '.m.rule.master';
 
 const MASTER = rule(MASTER_RULE_ID, [], [], false);
 
-function overrideRules(userId: UserId): readonly PushRule[] {
+/** Notifies of each encrypted event, so that clients find those for which their own rules would notify. MSC4028 */
+export const ENCRYPTED_EVENT_RULE_ID = '.org.matrix.msc4028.encrypted_event';
+
+const ENCRYPTED_EVENT = rule(
+  ENCRYPTED_EVENT_RULE_ID,
+  [{ kind: 'event_property_is', key: 'type', value: 'm.room.encrypted' }],
+  ['notify'],
+);
+
+/** What a server adds to the default rules of the specification. */
+export interface AddedRules {
+  /** Whether there is a rule for every encrypted event. MSC4028 */
+  readonly encryptedEvents: boolean;
+}
+
+/** The default rules of the specification and no others. */
+export const NO_ADDED_RULES: AddedRules = { encryptedEvents: false };
+
+function overrideRules(userId: UserId, added: AddedRules): readonly PushRule[] {
   return [
+    ...(added.encryptedEvents ? [ENCRYPTED_EVENT] : []),
     rule('.m.rule.suppress_notices', [match('content.msgtype', 'm.notice')], []),
     rule(
       '.m.rule.invite_for_me',
@@ -76,19 +95,19 @@ export interface PushRuleChanges {
 const NO_CHANGES: PushRuleChanges = { own: {}, defaults: new Map() };
 
 /** The rules of a user who has changed nothing. Spec: client-server-api/#predefined-rules */
-export function defaultPushRules(userId: UserId): PushRuleset {
-  return pushRules(userId, NO_CHANGES);
+export function defaultPushRules(userId: UserId, added = NO_ADDED_RULES): PushRuleset {
+  return pushRules(userId, NO_CHANGES, added);
 }
 
 /**
  * All rules of a user: the own ones go before the default ones, and `.m.rule.master` before all.
  * Spec: client-server-api/#predefined-rules
  */
-export function pushRules(userId: UserId, { own, defaults }: PushRuleChanges): PushRuleset {
+export function pushRules(userId: UserId, { own, defaults }: PushRuleChanges, added = NO_ADDED_RULES): PushRuleset {
   const changed = (rules: readonly PushRule[]): readonly PushRule[] =>
     defaults.size === 0 ? rules : rules.map((one) => ({ ...one, ...defaults.get(one.rule_id) }));
   return {
-    override: [...changed([MASTER]), ...(own.override ?? []), ...changed(overrideRules(userId))],
+    override: [...changed([MASTER]), ...(own.override ?? []), ...changed(overrideRules(userId, added))],
     content: own.content ?? [],
     room: own.room ?? [],
     sender: own.sender ?? [],

@@ -6,7 +6,7 @@ import type { Event } from '../event/index.ts';
 import { parseUserId, type UserId } from '../ids/index.ts';
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, readString, readValue } from '../json/index.ts';
 import { bodyHas, conditionHolds, type PushContext, type Spending } from './conditions.ts';
-import { defaultPushRules } from './default-rules.ts';
+import { type AddedRules, defaultPushRules, NO_ADDED_RULES } from './default-rules.ts';
 import { eventProperty } from './property-path.ts';
 import { PUSH_RULE_KINDS, type PushRule, type PushRuleKind, type PushRuleset } from './types.ts';
 
@@ -91,18 +91,27 @@ export interface DefaultPushVerdicts {
 /** A user whom no event names: the historical grammar allows an empty localpart, no server gives one. */
 const NOBODY = parseUserId('@:nobody.invalid') as UserId;
 const RULES_OF_NOBODY = defaultPushRules(NOBODY);
+const ALL_RULES_OF_NOBODY = defaultPushRules(NOBODY, { encryptedEvents: true });
+
+function rulesOfNobody({ encryptedEvents }: AddedRules): PushRuleset {
+  return encryptedEvents ? ALL_RULES_OF_NOBODY : RULES_OF_NOBODY;
+}
 
 /**
  * Evaluates the default rules once for all users who have no others: only who is mentioned or invited can differ. The
  * users named need not be members.
  * Spec: client-server-api/#predefined-rules
  */
-export function evaluateDefaultPush(event: Event, context: Omit<PushContext, 'userId'>): DefaultPushVerdicts {
+export function evaluateDefaultPush(
+  event: Event,
+  context: Omit<PushContext, 'userId'>,
+  added: AddedRules = NO_ADDED_RULES,
+): DefaultPushVerdicts {
   const particular = new Map<UserId, PushVerdict>();
   for (const userId of usersNamedBy(event)) {
-    particular.set(userId, evaluatePush(defaultPushRules(userId), event, { ...context, userId }));
+    particular.set(userId, evaluatePush(defaultPushRules(userId, added), event, { ...context, userId }));
   }
-  return { others: evaluatePush(RULES_OF_NOBODY, event, { ...context, userId: NOBODY }), particular };
+  return { others: evaluatePush(rulesOfNobody(added), event, { ...context, userId: NOBODY }), particular };
 }
 
 function usersNamedBy(event: Event): ReadonlySet<UserId> {

@@ -9,7 +9,15 @@ export {
   type RuleProblem,
 } from './changes.ts';
 export type { NotificationLevels, PushContext } from './conditions.ts';
-export { defaultPushRules, MASTER_RULE_ID, type PushRuleChanges, pushRules } from './default-rules.ts';
+export {
+  type AddedRules,
+  defaultPushRules,
+  ENCRYPTED_EVENT_RULE_ID,
+  MASTER_RULE_ID,
+  NO_ADDED_RULES,
+  type PushRuleChanges,
+  pushRules,
+} from './default-rules.ts';
 export {
   asksForDisplayName,
   type DefaultPushVerdicts,

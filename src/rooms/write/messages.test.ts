@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { EventId } from '../../protocol/ids/index.ts';
-import { defaultPushRules } from '../../protocol/push/index.ts';
+import { defaultPushRules, NO_ADDED_RULES } from '../../protocol/push/index.ts';
 import { forEachDatabase } from '../../testing/databases.ts';
 import { UNREAD } from '../store/index.ts';
 import { ALICE, BOB, CAROL, openRooms, user } from './testing.ts';
@@ -252,6 +252,7 @@ forEachDatabase((_dialect, open, createConfig) => {
     };
     const own = { userId: BOB, rules, asksForName: false };
     const pushRules = {
+      added: NO_ADDED_RULES,
       usersWithOwnRules: ({ isJoined }: JoinedUsers) => (isJoined(BOB) ? [own] : []),
     };
     const { rooms, database } = await openRooms(open, { pushRules });

@@ -1,7 +1,14 @@
 import type { PowerLevels } from '../../protocol/auth/index.ts';
 import type { Event } from '../../protocol/event/index.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
-import { evaluateDefaultPush, evaluatePush, type PushRuleset, type PushVerdict } from '../../protocol/push/index.ts';
+import {
+  type AddedRules,
+  evaluateDefaultPush,
+  evaluatePush,
+  NO_ADDED_RULES,
+  type PushRuleset,
+  type PushVerdict,
+} from '../../protocol/push/index.ts';
 import { UNREAD, type Unread } from '../store/index.ts';
 
 /** A user whose push rules aren't the default ones. */
@@ -14,6 +21,8 @@ export interface OwnPushRules {
 
 /** Knows, from memory, who has push rules of their own. Whoever keeps push rules implements it. */
 export interface PushRuleSource {
+  /** What this server adds to the default rules of everybody. */
+  readonly added: AddedRules;
   /** The joined users who have own rules. Called for each event: it must cost little where the room is small or they are few. */
   usersWithOwnRules(joined: JoinedUsers): Iterable<OwnPushRules>;
 }
@@ -27,7 +36,7 @@ export interface JoinedUsers {
 }
 
 /** Nobody has own rules. */
-export const DEFAULT_RULES_ONLY: PushRuleSource = { usersWithOwnRules: () => [] };
+export const DEFAULT_RULES_ONLY: PushRuleSource = { added: NO_ADDED_RULES, usersWithOwnRules: () => [] };
 
 /** A row of `notifications`: what an event does to one user's counts where that isn't what `unread` says. */
 export interface UserNotification {
@@ -61,7 +70,7 @@ const NO_NAMES: ReadonlyMap<UserId, string> = new Map();
  */
 export function judgeUnread(event: Event, audience: Audience, own: PushRuleSource): UnreadVerdict {
   const context = { memberCount: audience.joinedCount, powerLevels: audience.power };
-  const { others, particular } = evaluateDefaultPush(event, context);
+  const { others, particular } = evaluateDefaultPush(event, context, own.added);
   const unread = unreadOf(others);
   let rows: Map<UserId, UserNotification> | undefined;
   for (const [userId, verdict] of particular) {
