@@ -37,17 +37,7 @@ import { deleteExpiredUiaSessions, getOrCreateSecret } from './store/uia.ts';
 import { deleteExpiredValidations, deleteThreePidsOf } from './threepids/store.ts';
 import { ThreePids } from './threepids/threepids.ts';
 import { TokenAuthenticator } from './token-authenticator.ts';
-import {
-  emailStage,
-  oauthStage,
-  passwordStage,
-  recaptchaStage,
-  type Stages,
-  ssoStage,
-  termsStage,
-  tokenStage,
-  Uia,
-} from './uia/index.ts';
+import { allStages, Uia } from './uia/index.ts';
 import { Users } from './users.ts';
 
 export type { AccountData, AccountDataItem } from './account-data.ts';
@@ -216,7 +206,15 @@ export class Accounts implements AsyncDisposable {
     });
     const secret = config.registration.shared_secret;
     this.sharedSecret = secret === undefined ? undefined : new SharedSecret(secret, clock);
-    this.uia = new Uia(database, clock, this.#stages(config), uiaSecret);
+    const stages = allStages({
+      threePids: this.threePids,
+      passwordLogin: this.passwordLogin,
+      recaptcha: config.registration.recaptcha,
+      terms: config.terms,
+      isTokenValid: (token) => this.registration.isTokenValid(token),
+      oauth: () => this.reAuthentication.oauth,
+    });
+    this.uia = new Uia(database, clock, stages, uiaSecret);
     this.users.onDeactivated(async (tx, userId, { erase }) => {
       if (erase) await this.accountData.deleteAll(tx, userId);
       await deleteThreePidsOf(tx, userId);
@@ -268,21 +266,6 @@ export class Accounts implements AsyncDisposable {
   /** Writes what is still in memory. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lastSeen[Symbol.asyncDispose]();
-  }
-
-  #stages(config: AccountsConfig): Stages {
-    const oauth = oauthStage(() => this.reAuthentication.oauth);
-    return {
-      'm.login.dummy': { isRepeatable: true, attempt: async () => '' },
-      'm.login.email.identity': emailStage(this.threePids),
-      'm.login.password': passwordStage(this.passwordLogin),
-      'm.login.recaptcha': recaptchaStage(config.registration.recaptcha),
-      'm.login.registration_token': tokenStage((token) => this.registration.isTokenValid(token)),
-      'm.login.sso': ssoStage(),
-      'm.login.terms': termsStage(config.terms),
-      'm.oauth': oauth,
-      'org.matrix.cross_signing_reset': oauth,
-    };
   }
 }
 
