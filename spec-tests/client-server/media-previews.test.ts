@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { TestServer } from '../../src/testing/test-server.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
@@ -112,6 +115,37 @@ describe('link previews', () => {
     const target = `/_matrix/client/v1/media/preview_url?url=${encodeURIComponent(`${base}/page`)}`;
     assert.equal((await hs.request('GET', target)).status, 401);
   });
+});
+
+it('keeps only the newest picture of a page', async () => {
+  let count = 0;
+  const site = createServer(async (request, response) => {
+    const isPage = request.url === '/page';
+    response.setHeader('content-type', isPage ? 'text/html' : 'image/png');
+    const size = { width: 60 + count++, height: 40 };
+    const picture = sharp({ create: { ...size, channels: 3, background: '#080' } }).png();
+    response.end(isPage ? '<title>Now</title><meta property="og:image" content="/p">' : await picture.toBuffer());
+  }).listen(0, '127.0.0.1');
+  await once(site, 'listening');
+  const address = site.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/page`;
+  const previews = { allowed_addresses: ['127.0.0.1'], cache: '1ms' };
+  await using hs = await TestServer.start({ inProcess: true, config: { media: { previews } } });
+  const alice = await hs.register('alice');
+  const images: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    const target = `/_matrix/client/v1/media/preview_url?url=${encodeURIComponent(url)}`;
+    images.push((await alice.request('GET', target)).body['og:image']);
+    await sleep(5);
+  }
+  const statuses = images.map(async (mxc) => {
+    return (await alice.request('GET', `/_matrix/client/v1/media/download/${mxc.slice('mxc://'.length)}`)).status;
+  });
+  assert.deepEqual(await Promise.all(statuses), [404, 404, 200]);
+  const files = await readdir(path.join(hs.folder, 'media/files'), { recursive: true, withFileTypes: true });
+  assert.equal(files.filter((entry) => entry.isFile()).length, 1);
+  site.closeAllConnections();
+  site.close();
 });
 
 it('makes no previews where they are off', async () => {

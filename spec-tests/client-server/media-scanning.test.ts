@@ -1,7 +1,9 @@
 /** What a scanner refuses is not kept. The scanner here is a server that speaks its protocol; see spec-tests/scanning for the real one. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -70,6 +72,33 @@ describe('scanning', () => {
     const target = `/_matrix/media/v3/upload/${created.slice(6)}`;
     const body = Buffer.from('harmful');
     assert.equal((await hs.request('PUT', target, { token: accessToken, body })).status, 403);
+  });
+
+  it('leaves harmful pictures of links out of their previews', async () => {
+    const site = createHttpServer((request, response) => {
+      const isPage = !request.url?.endsWith('.png');
+      response.setHeader('content-type', isPage ? 'text/html' : 'image/png');
+      response.end(
+        isPage ? `<title>A page</title><meta property="og:image" content="${request.url}.png">` : request.url,
+      );
+    }).listen(0, '127.0.0.1');
+    await once(site, 'listening');
+    const address = site.address();
+    const base = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    const previews = { allowed_addresses: ['127.0.0.1'] };
+    await using hs = await TestServer.start({
+      inProcess: true,
+      config: { media: { scan: { clamd: socket }, previews } },
+    });
+    const alice = await hs.register('alice');
+    const preview = async (page: string) =>
+      (await alice.request('GET', `/_matrix/client/v1/media/preview_url?url=${encodeURIComponent(base + page)}`)).body;
+    const filesBefore = await fileCount(hs);
+    assert.deepEqual(await preview('/harmful'), { 'og:title': 'A page' });
+    assert.equal(await fileCount(hs), filesBefore);
+    assert.equal((await preview('/fine'))['og:image:type'], 'image/png');
+    site.closeAllConnections();
+    site.close();
   });
 
   it('refuses for now where there is no verdict', async () => {

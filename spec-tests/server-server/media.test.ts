@@ -1,7 +1,7 @@
 /** Files between servers: ours for others, and those of others, also of those who mean no good. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import path from 'node:path';
@@ -163,6 +163,16 @@ describe('files between servers', () => {
     assert.equal(thumbnail.status, 200);
     const { width, height } = await sharp(thumbnail.bytes).metadata();
     assert.deepEqual([width, height], [96, 96]);
+  });
+
+  it('have no thumbnails where they are too large: 502, for it is the other server that has them so', async () => {
+    const width = 8000;
+    const pixels = sharp({ create: { width, height: 6300, channels: 3, background: '#135' } });
+    const mxc = await upload({ server: one, user: alice }, await pixels.png().toBuffer(), 'image/png');
+    const thumbnail = `/_matrix/client/v1/media/thumbnail/${mxc.slice('mxc://'.length)}?width=96&height=96`;
+    const [here, there] = [await alice.request('GET', thumbnail), await bob.request('GET', thumbnail)];
+    assert.deepEqual([here.status, here.body.errcode], [413, 'M_TOO_LARGE']);
+    assert.deepEqual([there.status, there.body.errcode], [502, 'M_TOO_LARGE']);
   });
 
   it('wait for announced ones as long as the client says', async () => {
@@ -383,3 +393,43 @@ describe('files between servers', () => {
     assert.equal(odd.asked.length, 1, 'it was fetched again');
   });
 });
+
+it('files of other servers never take more room than configured, however many come at once', async () => {
+  const ROOM_BYTES = 3 * 1024 ** 2;
+  const config = { media: { remote: { per_server_max: 8 }, tidy: { remote_cache_max: '3M' } } };
+  await using net = await network(2, { inProcess: true, config });
+  const [one, two] = net.servers;
+  assert(one !== undefined && two !== undefined);
+  const [alice, bob] = [await one.server.register('alice'), await two.server.register('bob')];
+  const sizes = Array.from({ length: 16 }, (_, i) => 500_000 + i * 20_000);
+  const mxcs = await Promise.all(
+    sizes.map((size) => upload({ server: one.server, user: alice }, randomBytes(size), 'image/png')),
+  );
+  let mostBytes = 0;
+  let isOver = false;
+  const watching = (async () => {
+    while (!isOver) {
+      mostBytes = Math.max(mostBytes, await bytesIn(path.join(two.server.folder, 'media/files')));
+      await sleep(2);
+    }
+  })();
+  const got = await Promise.all(mxcs.map((mxc) => download(bob, mxc)));
+  isOver = true;
+  await watching;
+  assert.deepEqual(
+    got.map(({ status }) => status),
+    sizes.map(() => 200),
+  );
+  assert.ok(mostBytes <= ROOM_BYTES * 1.01, `${mostBytes} bytes at most`);
+  assert.ok(mostBytes > ROOM_BYTES / 2, 'and the room is used');
+});
+
+/** What the files of a folder take, whatever goes meanwhile. */
+async function bytesIn(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const sizes = entries.map(async (entry) => {
+    if (!entry.isFile()) return 0;
+    return (await stat(path.join(entry.parentPath, entry.name)).catch(() => undefined))?.size ?? 0;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}

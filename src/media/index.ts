@@ -180,10 +180,12 @@ export class Media implements AsyncDisposable {
     const processes = this.#processes;
     const ffmpeg = config.thumbnails.ffmpeg === 'none' ? undefined : config.thumbnails.ffmpeg;
     const covers = new Covers({ database, blobs, processes, pixelsMax, timeoutMs, ffmpeg, processesMax });
-    this.#thumbnails = new Thumbnails({ database, blobs, processes, covers, pixelsMax });
+    this.#thumbnails = new Thumbnails({ database, blobs, processes, covers, serverName, pixelsMax });
     this.#previewsDeps = {
       database,
       blobs,
+      intake: this.intake,
+      deletions: this.#deletions,
       thumbnails: this.#thumbnails,
       clock,
       serverName,

@@ -1,4 +1,4 @@
-/** The gate that every file passes before it is kept: our users' uploads, and the files of other servers. */
+/** The gate that every file passes before it is kept: uploads, files of other servers, and pictures of link previews. */
 import type { Readable } from 'node:stream';
 import { MatrixError } from '../protocol/errors.ts';
 import type { ServerName, UserId } from '../protocol/ids/index.ts';
@@ -8,7 +8,7 @@ import type { StagedFile, Staging } from './blobs/staging.ts';
 /** What is known of a file that comes in. */
 export interface FileFacts {
   readonly origin: ServerName;
-  /** Undefined for files of other servers. */
+  /** Undefined for what no user of ours sends: files of other servers, and pictures of link previews. */
   readonly uploader: UserId | undefined;
   readonly contentType: string | undefined;
   readonly fileName: string | undefined;

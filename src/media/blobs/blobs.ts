@@ -124,9 +124,15 @@ export class Blobs implements AsyncDisposable {
     const { staging } = this.#deps;
     const copy = staging.newPath();
     const target = createWriteStream(copy, { mode: 0o600 });
-    await body.writeTo(target);
-    target.end();
-    await finished(target);
+    try {
+      await body.writeTo(target);
+      target.end();
+      await finished(target);
+    } catch (error) {
+      target.destroy();
+      await staging.remove(copy);
+      throw error;
+    }
     return { path: copy, [Symbol.asyncDispose]: () => staging.remove(copy) };
   }
 

@@ -7,8 +7,8 @@ import { readPage } from './page.ts';
 const BASE = new URL('https://example.com/blog/post');
 
 describe('readPage', () => {
-  it('takes Open Graph, and makes the picture absolute', () => {
-    const { facts, image } = readPage(
+  it('takes Open Graph, and makes the picture absolute', async () => {
+    const { facts, image } = await readPage(
       `<html><head><title>Other</title><meta property="og:title" content="Tom &amp; Jerry"/>
        <meta property="og:description" content=" a
        b "><meta property="og:image" content="../pic.png"><meta property="og:type" content="article"></head>`,
@@ -18,11 +18,14 @@ describe('readPage', () => {
     assert.equal(image?.href, 'https://example.com/pic.png');
   });
 
-  it('takes Twitter cards, then plain metadata, then title and first words', () => {
-    const card = readPage('<meta name="twitter:title" content="T"><meta name="twitter:image" content="/i.png">', BASE);
+  it('takes Twitter cards, then plain metadata, then title and first words', async () => {
+    const card = await readPage(
+      '<meta name="twitter:title" content="T"><meta name="twitter:image" content="/i.png">',
+      BASE,
+    );
     assert.equal(card.facts['og:title'], 'T');
     assert.equal(card.image?.href, 'https://example.com/i.png');
-    const plain = readPage(
+    const plain = await readPage(
       '<title> A <b>title</b></title><nav><p>Menu</p></nav><script>var p = "<p>no</p>"</script><p>First words.</p><p>More.</p>',
       BASE,
     );
@@ -30,22 +33,38 @@ describe('readPage', () => {
     assert.match(plain.facts['og:title'] ?? '', /^A/);
   });
 
-  it('finds the description for embedding', () => {
-    const { oembed } = readPage('<link rel="alternate" type="application/json+oembed" href="/o?x=1&amp;y=2">', BASE);
+  it('finds the description for embedding', async () => {
+    const { oembed } = await readPage(
+      '<link rel="alternate" type="application/json+oembed" href="/o?x=1&amp;y=2">',
+      BASE,
+    );
     assert.equal(oembed?.href, 'https://example.com/o?x=1&y=2');
   });
 
-  it('takes no picture that is not on the web', () => {
+  it('takes no picture that is not on the web', async () => {
     for (const src of ['data:image/png;base64,AAAA', 'file:///etc/passwd', 'javascript:alert(1)', 'http://']) {
-      assert.equal(readPage(`<meta property="og:image" content="${src}">`, BASE).image, undefined, src);
+      assert.equal((await readPage(`<meta property="og:image" content="${src}">`, BASE)).image, undefined, src);
     }
   });
 
-  it('bears anything', () => {
+  it('bears anything', async () => {
     for (const html of ['', '<', '<meta', '<p>'.repeat(100_000), '</p></p>', '\0\0\0', '<title>x', '<svg><title>y']) {
-      assert.ok(readPage(html, BASE));
+      assert.ok(await readPage(html, BASE));
     }
-    assert.ok((readPage(`<title>${'x'.repeat(100_000)}</title>`, BASE).facts['og:title'] ?? '').length <= 1000);
+    assert.ok(((await readPage(`<title>${'x'.repeat(100_000)}</title>`, BASE)).facts['og:title'] ?? '').length <= 1000);
+  });
+
+  it('keeps nobody waiting, however a page is nested', async () => {
+    for (const tag of ['<div>', '<b></i>', '<meta name="x" content="y">', '<p><title>']) {
+      const turns: number[] = [performance.now()];
+      const timer = setInterval(() => turns.push(performance.now()), 1);
+      await readPage(tag.repeat(200_000), BASE);
+      clearInterval(timer);
+      turns.push(performance.now());
+      const longest = Math.max(...turns.slice(1).map((at, i) => at - (turns[i] ?? at)));
+      // It was 12 seconds.
+      assert.ok(longest < 500, `${tag}: ${longest} ms`);
+    }
   });
 });
 

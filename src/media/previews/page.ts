@@ -1,4 +1,5 @@
 /** What a page says about itself: Open Graph, Twitter cards, and its title and first words where it says nothing. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Parser } from 'htmlparser2';
 
 /** Open Graph properties, without those that are addresses of pictures. */
@@ -15,6 +16,11 @@ export interface Page {
 const VALUE_CHARACTERS_MAX = 1_000;
 const DESCRIPTION_CHARACTERS_MAX = 500;
 const FACTS_MAX = 40;
+const META_MAX = 200;
+/** Read at once; then others have their turn. */
+const SLICE_CHARACTERS = 16 * 1024;
+/** The parser's work for each tag grows with this: of a page that is deeper no more is read. */
+const DEPTH_MAX = 256;
 /** Text in these is not for reading. */
 const SILENT: ReadonlySet<string> = new Set([
   'script',
@@ -31,9 +37,9 @@ const SILENT: ReadonlySet<string> = new Set([
   'iframe',
 ]);
 
-/** Reads a page. Never fails: whatever it is, something or nothing is found. */
-export function readPage(html: string, base: URL): Page {
-  const found = collect(html);
+/** Reads a page, without keeping others waiting. Never fails: whatever it is, something or nothing is found. */
+export async function readPage(html: string, base: URL): Promise<Page> {
+  const found = await collect(html);
   const { meta } = found;
   const pick = (...names: readonly string[]): string | undefined => {
     for (const name of names) {
@@ -70,7 +76,7 @@ interface Found {
   oembed: string | undefined;
 }
 
-function collect(html: string): Found {
+async function collect(html: string): Promise<Found> {
   const found: Found = {
     meta: new Map(),
     title: undefined,
@@ -79,12 +85,14 @@ function collect(html: string): Found {
     image: undefined,
     oembed: undefined,
   };
+  let depth = 0;
   let silentDepth = 0;
   let reading: 'title' | 'heading' | 'words' | undefined;
   let text = '';
   const parser = new Parser(
     {
       onopentag(name, attributes) {
+        depth++;
         if (SILENT.has(name)) silentDepth++;
         if (name === 'meta') noteMeta(found, attributes);
         else if (name === 'link') noteLink(found, attributes);
@@ -99,6 +107,7 @@ function collect(html: string): Found {
         if (reading !== undefined && silentDepth === 0 && text.length < VALUE_CHARACTERS_MAX) text += part;
       },
       onclosetag(name) {
+        depth--;
         if (SILENT.has(name)) silentDepth = Math.max(0, silentDepth - 1);
         if (reading === undefined || READ_IN.get(name) !== reading) return;
         const words = tidy(text);
@@ -108,7 +117,11 @@ function collect(html: string): Found {
     },
     { decodeEntities: true, lowerCaseTags: true },
   );
-  parser.end(html);
+  for (let at = 0; at < html.length && depth <= DEPTH_MAX; at += SLICE_CHARACTERS) {
+    if (at > 0) await nextTurn();
+    parser.write(html.slice(at, at + SLICE_CHARACTERS));
+  }
+  parser.end();
   return found;
 }
 
@@ -121,7 +134,7 @@ const READ_IN: ReadonlyMap<string, 'title' | 'heading' | 'words'> = new Map([
 function noteMeta({ meta }: Found, attributes: Readonly<Record<string, string>>): void {
   const name = (attributes.property ?? attributes.name ?? attributes.itemprop)?.trim().toLowerCase();
   const { content } = attributes;
-  if (name === undefined || content === undefined || meta.has(name)) return;
+  if (name === undefined || content === undefined || meta.has(name) || meta.size >= META_MAX) return;
   meta.set(name, tidy(content).slice(0, VALUE_CHARACTERS_MAX));
 }
 

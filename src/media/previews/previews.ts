@@ -7,11 +7,15 @@ import { forbidden, invalidParam, MatrixError } from '../../protocol/errors.ts';
 import type { ServerName } from '../../protocol/ids/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { Blobs } from '../blobs/blobs.ts';
+import type { StagedFile } from '../blobs/staging.ts';
 import { cleanContentType, essenceOf } from '../content-types.ts';
+import type { Intake } from '../intake.ts';
 import { KeyedLocks } from '../keyed-locks.ts';
-import { insertMedia } from '../store/media-rows.ts';
+import { Slots } from '../slots.ts';
+import { findMedia, insertMedia } from '../store/media-rows.ts';
 import { findPreview, putPreview } from '../store/preview-rows.ts';
 import type { Thumbnails } from '../thumbnails/thumbnails.ts';
+import type { Deletions } from '../tidy/deletions.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { decodePage } from './charset.ts';
 import { type Fetched, GuardedFetch, RefusedAddressError, type Resolve } from './guarded-fetch.ts';
@@ -21,6 +25,8 @@ import { readPage } from './page.ts';
 export interface PreviewsDeps {
   readonly database: Database;
   readonly blobs: Blobs;
+  readonly intake: Intake;
+  readonly deletions: Deletions;
   readonly thumbnails: Thumbnails;
   readonly clock: Clock;
   readonly serverName: ServerName;
@@ -37,6 +43,9 @@ const OEMBED_BYTES_MAX = 64 * 1024;
 /** How long a page that couldn't be fetched isn't asked again. */
 const FAILURE_KEPT_MS = 5 * 60_000;
 const MEDIA_ID_BYTES = 18;
+/** Pages and pictures are held in memory while they are fetched. */
+const FETCHED_AT_ONCE_MAX = 8;
+const WAITING_MAX = 200;
 
 interface Found {
   readonly preview: Preview;
@@ -51,6 +60,7 @@ export class Previews implements AsyncDisposable {
   readonly #deps: PreviewsDeps;
   readonly #fetch: GuardedFetch;
   readonly #locks = new KeyedLocks();
+  readonly #slots = new Slots({ perKeyMax: FETCHED_AT_ONCE_MAX, waitingMax: WAITING_MAX });
 
   constructor(deps: PreviewsDeps) {
     this.#deps = deps;
@@ -67,7 +77,7 @@ export class Previews implements AsyncDisposable {
 
   /**
    * The preview of an address, empty where nothing is known. Throws `M_INVALID_PARAM` for what is no address, `M_FORBIDDEN`
-   * where it may not be asked or previews are off, 502 `M_UNKNOWN` where it didn't answer.
+   * where it may not be asked or previews are off, 502 `M_UNKNOWN` where it didn't answer, `M_LIMIT_EXCEEDED` where too many wait.
    */
   async get(address: string): Promise<Preview> {
     const { config, database, clock } = this.#deps;
@@ -79,7 +89,7 @@ export class Previews implements AsyncDisposable {
     return this.#locks.run(key, async () => {
       const known = await database.read((tx) => findPreview(tx, key));
       if (known !== undefined && known.expires_ts > clock.now()) return answer(known.json, known.is_failure === 1);
-      const found = await this.#find(url);
+      const found = await this.#slots.run('', () => this.#find(url));
       const json = JSON.stringify(found.preview);
       await database.write('main', (tx) =>
         putPreview(tx, {
@@ -91,8 +101,17 @@ export class Previews implements AsyncDisposable {
           expires_ts: clock.now() + (found.isFailure ? FAILURE_KEPT_MS : config.cache),
         }),
       );
+      await this.#forgetImage(known?.image_media_id ?? null);
       return answer(json, found.isFailure);
     });
+  }
+
+  /** The picture of the preview that was here before: nothing else would delete it. */
+  async #forgetImage(mediaId: string | null): Promise<void> {
+    if (mediaId === null) return;
+    const { database, serverName, deletions } = this.#deps;
+    const row = await database.read((tx) => findMedia(tx, serverName, mediaId));
+    if (row !== undefined && row.is_protected === 0) await deletions.delete([row], 'the link preview is old');
   }
 
   async #find(url: URL): Promise<Found> {
@@ -116,7 +135,7 @@ export class Previews implements AsyncDisposable {
   }
 
   async #ofPage(fetched: Fetched): Promise<Found> {
-    const page = readPage(decodePage(fetched.bytes, fetched.contentType), fetched.url);
+    const page = await readPage(decodePage(fetched.bytes, fetched.contentType), fetched.url);
     let { facts, image } = page;
     if (page.oembed !== undefined && (image === undefined || facts['og:title'] === undefined)) {
       const more = await this.#oembed(page.oembed);
@@ -144,19 +163,14 @@ export class Previews implements AsyncDisposable {
     }
   }
 
-  /** Takes a picture into our own repository. Undefined where it can't be had, or is none. */
+  /** Takes a picture into our own repository. Undefined where it can't be had, is none, or a check refuses it. */
   async #keepImage(url: URL): Promise<{ readonly mediaId: string; readonly facts: Preview } | undefined> {
-    const { blobs, thumbnails, clock, serverName, config } = this.#deps;
-    let fetched: Fetched | undefined;
-    try {
-      fetched = await this.#get(url, config.image_size_max, false, 'image/*');
-    } catch {
-      return undefined;
-    }
-    const type = cleanContentType(fetched?.contentType);
-    if (fetched === undefined || type === undefined || !essenceOf(type).startsWith('image/')) return undefined;
+    const { blobs, thumbnails, clock, serverName } = this.#deps;
+    const received = await this.#receiveImage(url);
+    if (received === undefined) return undefined;
+    await using file = received.file;
+    const { type } = received;
     const mediaId = randomBytes(MEDIA_ID_BYTES).toString('base64url');
-    await using file = await blobs.staging.receive(Readable.from([fetched.bytes]));
     const { sha256, sizeBytes } = file;
     await blobs.keep(file, (tx) =>
       insertMedia(tx, {
@@ -188,6 +202,19 @@ export class Previews implements AsyncDisposable {
         ...size,
       },
     };
+  }
+
+  async #receiveImage(url: URL): Promise<{ readonly file: StagedFile; readonly type: string } | undefined> {
+    const { intake, serverName, config } = this.#deps;
+    try {
+      const fetched = await this.#get(url, config.image_size_max, false, 'image/*');
+      const type = cleanContentType(fetched?.contentType);
+      if (fetched === undefined || type === undefined || !essenceOf(type).startsWith('image/')) return undefined;
+      const facts = { origin: serverName, uploader: undefined, contentType: type, fileName: undefined };
+      return { file: await intake.receive(Readable.from([fetched.bytes]), facts), type };
+    } catch {
+      return undefined;
+    }
   }
 
   #get(url: URL, bytesMax: number, mayCut: boolean, accept: string): Promise<Fetched | undefined> {

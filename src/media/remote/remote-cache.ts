@@ -33,8 +33,8 @@ export interface RemoteCacheDeps {
   readonly perServerMax: number;
   /** Files that come now may be downloaded without login. */
   readonly isOpen: boolean;
-  /** Called before a file is kept, with its size. */
-  readonly makeRoom: (bytes: number) => Promise<void>;
+  /** Called before a file is kept, with its size; what it gives is disposed of after. */
+  readonly makeRoom: (bytes: number) => Promise<Disposable>;
 }
 
 const WAITING_PER_SERVER_MAX = 100;
@@ -130,7 +130,7 @@ export class RemoteCache implements RemoteMedia, AsyncDisposable {
 
   async #keep(staged: StagedFile, row: Omit<MediaRow, 'media_nid'>): Promise<MediaItem> {
     const { blobs, makeRoom } = this.#deps;
-    await makeRoom(staged.sizeBytes);
+    using _room = await makeRoom(staged.sizeBytes);
     const kept = await blobs.keep(staged, async (tx) => {
       // It may have been quarantined meanwhile, before it was here.
       if ((await findMedia(tx, row.origin, row.media_id)) === undefined) {

@@ -1,5 +1,6 @@
 /** Small versions of pictures: made once, kept as files. */
 import { MatrixError, notFound, tooLarge } from '../../protocol/errors.ts';
+import type { ServerName } from '../../protocol/ids/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { Blobs } from '../blobs/blobs.ts';
 import { essenceOf } from '../content-types.ts';
@@ -25,6 +26,7 @@ export interface ThumbnailsDeps {
   readonly blobs: Blobs;
   readonly processes: PictureProcesses;
   readonly covers: Covers;
+  readonly serverName: ServerName;
   readonly pixelsMax: number;
 }
 
@@ -59,12 +61,12 @@ export class Thumbnails {
 
   /**
    * The thumbnail of a file, or the file where it is small enough itself. Throws 400 `M_UNKNOWN` where there can be none,
-   * `M_TOO_LARGE` for pictures with too many pixels.
+   * `M_TOO_LARGE` for pictures with too many pixels: 413 for ours, 502 for other servers'.
    */
   async get(item: MediaItem, wish: ThumbnailWish): Promise<Servable> {
     const picture = await this.#pictureOrCover(item);
     if (picture === undefined || picture.width === 0) throw unsupported();
-    if (picture.width * picture.height > this.#deps.pixelsMax) throw tooLarge('The picture has too many pixels');
+    if (picture.width * picture.height > this.#deps.pixelsMax) throw this.#tooLarge(item);
     const isAnimated = wish.isAnimated && this.#canAnimate(picture);
     const planned = planThumbnail(picture, wish);
     if (planned === 'original' && isShowable(item, picture, isAnimated)) return item;
@@ -123,6 +125,13 @@ export class Thumbnails {
       const meanwhile = await this.#deps.database.read((tx) => findPicture(tx, item.sha256));
       return meanwhile !== undefined && covers.mayHave(item, meanwhile) ? covers.make(item.sha256) : meanwhile;
     });
+  }
+
+  /** Spec: client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid */
+  #tooLarge({ origin }: MediaItem): MatrixError {
+    const message = 'The picture has too many pixels';
+    if (origin === this.#deps.serverName) return tooLarge(message);
+    return new MatrixError('M_TOO_LARGE', message, { status: 502 });
   }
 
   #find(key: KeyOf): Promise<ThumbnailRow | undefined> {

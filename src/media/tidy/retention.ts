@@ -29,7 +29,12 @@ export class Retention {
   readonly #deps: RetentionDeps;
   readonly #locks = new KeyedLocks();
   /** What other servers' files take, or less: it is counted anew when it seems too much. */
-  #remoteBytesAtMost = Number.POSITIVE_INFINITY;
+  #keptBytesAtMost = Number.POSITIVE_INFINITY;
+  /** What those take for which room was made, and which have no row yet. */
+  #comingBytes = 0;
+  /** What all of these took that have come so far. */
+  #cameBytes = 0;
+  #onCame: (() => void) | undefined;
 
   constructor(deps: RetentionDeps) {
     this.#deps = deps;
@@ -72,16 +77,38 @@ export class Retention {
     }
   }
 
-  /** Makes room for another file of another server, so that their limit isn't passed in between either. */
-  makeRoom(bytes: number): Promise<void> {
+  /**
+   * Makes room for another file of another server, so that their limit isn't passed in between either. To be disposed of when
+   * the file has its row, or won't have one.
+   */
+  makeRoom(bytes: number): Promise<Disposable> {
     return this.#locks.run('', async () => {
-      const { remoteBytesMax } = this.#deps;
-      if (this.#remoteBytesAtMost + bytes > remoteBytesMax) {
-        await this.#shrinkRemote(NEVER, bytes);
-        this.#remoteBytesAtMost = await this.#remoteBytes();
+      while (!this.#isRoomFor(bytes)) {
+        await this.#shrinkRemote(NEVER, this.#comingBytes + bytes);
+        const cameBefore = this.#cameBytes;
+        const counted = await this.#remoteBytes();
+        // Those that came while they were counted may not be among them.
+        this.#keptBytesAtMost = counted + this.#cameBytes - cameBefore;
+        // Only what has its row can go: what is still coming is waited for.
+        if (this.#isRoomFor(bytes) || this.#comingBytes === 0) break;
+        await new Promise<void>((resolve) => {
+          this.#onCame = resolve;
+        });
       }
-      this.#remoteBytesAtMost += bytes;
+      this.#comingBytes += bytes;
+      return {
+        [Symbol.dispose]: () => {
+          this.#comingBytes -= bytes;
+          this.#cameBytes += bytes;
+          this.#keptBytesAtMost += bytes;
+          this.#onCame?.();
+        },
+      };
     });
+  }
+
+  #isRoomFor(bytes: number): boolean {
+    return this.#keptBytesAtMost + this.#comingBytes + bytes <= this.#deps.remoteBytesMax;
   }
 
   #remoteBytes(): Promise<number> {
