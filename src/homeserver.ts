@@ -230,7 +230,18 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
   });
 
   const log = logger.child({ part: 'devices' });
-  const roomParts = makeRoomParts({ config, clock, database, hub, jobs, accounts, signingKey, federation, log });
+  const roomParts = makeRoomParts({
+    config,
+    clock,
+    database,
+    hub,
+    jobs,
+    accounts,
+    rateLimits,
+    signingKey,
+    federation,
+    log,
+  });
   parts.use(roomParts.typing);
   jobs.declare(
     job({

@@ -6,6 +6,7 @@ import type { Config } from './config/index.ts';
 import { ToDeviceOutbox } from './delivery/index.ts';
 import { Devices } from './devices/index.ts';
 import type { Federation } from './federation/index.ts';
+import type { RateLimits } from './http/index.ts';
 import { type Jobs, job } from './jobs/index.ts';
 import { Presence } from './presence/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
@@ -25,6 +26,7 @@ export interface RoomPartsDeps {
   readonly hub: Hub;
   readonly jobs: Jobs;
   readonly accounts: Accounts;
+  readonly rateLimits: RateLimits;
   readonly signingKey: SigningKey;
   readonly federation: Federation | undefined;
   readonly log: Logger;
@@ -68,6 +70,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     invitePolicy: accounts.invitePolicy,
     shadowBans,
     erasedUsers: accounts.users,
+    rates: deps.rateLimits,
     federation: deps.federation,
     log,
     personalSettings: {

@@ -1,6 +1,9 @@
-import { MatrixError } from '../protocol/errors.ts';
+import { limitExceeded, MatrixError } from '../protocol/errors.ts';
 import type { ServerName } from '../protocol/ids/index.ts';
-import { isJsonObject, type JsonValue, readString } from '../protocol/json/index.ts';
+import { isJsonObject, type JsonValue, readInteger, readString } from '../protocol/json/index.ts';
+
+const RETRY_MS_DEFAULT = 1_000;
+const RETRY_MS_MAX = 3_600_000;
 
 /** The other server could not be reached, or what it answered was none. */
 export class UnreachableError extends Error {
@@ -43,9 +46,16 @@ export function toClientError(error: unknown): unknown {
   }
   if (!(error instanceof RefusedError)) return error;
   const reason = error.reason ?? `${error.destination} refused`;
+  if (error.status === 429) return limitExceeded(retryMsOf(error));
   if (error.status === 404) return new MatrixError('M_NOT_FOUND', reason);
   if (error.status === 403) return new MatrixError('M_FORBIDDEN', reason);
   if (error.errcode === 'M_INCOMPATIBLE_ROOM_VERSION') return new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', reason);
   if (error.errcode === 'M_UNABLE_TO_AUTHORISE_JOIN') return new MatrixError('M_UNABLE_TO_AUTHORISE_JOIN', reason);
   return new MatrixError('M_UNKNOWN', reason, { status: 502 });
+}
+
+/** How long another server wants us to wait; it may say anything. */
+function retryMsOf({ body }: RefusedError): number {
+  const asked = isJsonObject(body) ? readInteger(body, 'retry_after_ms') : undefined;
+  return Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_DEFAULT, asked ?? 0));
 }

@@ -56,6 +56,12 @@ export class RateLimits {
     return this.#spend(name, key, count, true);
   }
 
+  /** As `take`, but more than the bucket ever holds count as much as it holds: for things that are done together. */
+  takeTogether(name: RateLimitName, key: string, count: number): void {
+    const limit = this.#override?.(key, name) ?? this.#limits[name];
+    if (limit !== 'exempt' && count > 0) this.take(name, key, Math.min(count, limit.burst));
+  }
+
   /** How many milliseconds until `count` tokens are there; 0 if they are. Takes none: for limits on failures only. */
   waitMs(name: RateLimitName, key: string, count = 1): number {
     return this.#spend(name, key, count, false);

@@ -27,7 +27,8 @@ export {
   type Viewer,
 } from './read/index.ts';
 export { FederatedRooms, type RoomFederation, type ServedState } from './receive/index.ts';
-export { Rooms, type RoomsDeps } from './rooms.ts';
+export { Rooms } from './rooms.ts';
+export type { RoomsDeps } from './rooms-deps.ts';
 export type { RoomSnapshot, StateReference, StateView } from './snapshot.ts';
 export {
   EventReader,

@@ -1,75 +1,39 @@
 import type { Clock } from '../clock.ts';
-import type { SigningKey } from '../protocol/crypto/index.ts';
 import type { EventId, RoomAlias, RoomId, ServerName, UserId } from '../protocol/ids/index.ts';
 import type { Database } from '../storage/index.ts';
-import type { Hub } from '../streams/index.ts';
 import { PolicyServers } from './policy-servers.ts';
 import { makeReading, type Reading, RemoteRoomPreviews, RoomReads } from './read/index.ts';
-import type { ErasedUsers, IgnoredUsers } from './read/reading.ts';
 import { explainState } from './receive/explain-state.ts';
-import { FederatedRooms, type ReceiveLog, type RoomFederation } from './receive/index.ts';
+import { FederatedRooms } from './receive/index.ts';
+import { ALL_INVITES, NO_GUESTS, NO_LOG, NO_SETTINGS, type RoomsDeps } from './rooms-deps.ts';
 import type { RoomSnapshot } from './snapshot.ts';
 import { deleteExpiredSticky, EventReader, StateKeys } from './store/index.ts';
 import { StateTree } from './store/state-tree.ts';
 import {
-  type AccountSource,
   Aliases,
   type CreateRoomOptions,
   DEFAULT_RULES_ONLY,
-  type GuestSource,
   HotRooms,
-  type InvitePolicy,
+  MembershipLimits,
   type MembershipRequest,
   Memberships,
   Messages,
   NOBODY,
   type OwnMembershipRequest,
-  type PersonalRoomSettings,
-  type PushRuleSource,
   type RedactRequest,
   type ResolvedAlias,
   Reviews,
   RoomBatches,
   RoomCreation,
-  type RoomPreset,
   RoomUpgrades,
   RoomWriter,
   type SendRequest,
   type SetStateRequest,
-  type ShadowBanSource,
   Shadows,
   ThirdPartyInvites,
   Transactions,
-  type TypingEnd,
   type UpgradeRequest,
 } from './write/index.ts';
-
-/** What rooms are made of. Those that aren't given are as if nobody used them. */
-export interface RoomsDeps {
-  readonly database: Database;
-  readonly hub: Hub;
-  readonly clock: Clock;
-  readonly serverName: ServerName;
-  readonly signingKey: SigningKey;
-  /** The version of rooms for which the client names none. */
-  readonly defaultVersion: string;
-  /** Presets whose new rooms are encrypted, whatever the client says. */
-  readonly encryptedPresets?: readonly RoomPreset[] | undefined;
-  /** Whether who leaves a room forgets it at once; without it nobody does. */
-  readonly forgetsOnLeave?: boolean | undefined;
-  readonly accounts: AccountSource & IgnoredUsers;
-  readonly pushRules?: PushRuleSource;
-  readonly guests?: GuestSource;
-  readonly invitePolicy?: InvitePolicy;
-  readonly shadowBans?: ShadowBanSource;
-  readonly erasedUsers?: ErasedUsers;
-  readonly personalSettings?: PersonalRoomSettings;
-  /** Without it, rooms end at this server. */
-  readonly federation?: RoomFederation | undefined;
-  readonly log?: ReceiveLog | undefined;
-  /** Is told when a user has nothing more to type in a room. */
-  readonly typing?: TypingEnd;
-}
 
 /** Everything that can be done with rooms. Its verbs are in write/, read/ and ephemeral/. */
 export class Rooms {
@@ -127,12 +91,25 @@ export class Rooms {
     });
     const pushRules = deps.pushRules ?? DEFAULT_RULES_ONLY;
     const { federation, log = NO_LOG, invitePolicy = ALL_INVITES } = deps;
+    const limits = new MembershipLimits(deps.rates);
     const shadows = new Shadows(deps.shadowBans ?? NOBODY);
     const policyServers = federation && new PolicyServers(federation.calls, clock);
     const reviews = policyServers && this.#reviews(policyServers, () => writer);
     const common = { hotRooms, clock, serverName, forgetsOnLeave };
     const writer = new RoomWriter({ ...common, batches, signingKey, pushRules, shadows, reviews });
-    const received = { ...stores, ...common, database, hub, accounts, invitePolicy, writer, log, shadows, erasedUsers };
+    const received = {
+      ...stores,
+      ...common,
+      database,
+      hub,
+      accounts,
+      invitePolicy,
+      writer,
+      log,
+      shadows,
+      limits,
+      erasedUsers,
+    };
     this.federated =
       federation && policyServers
         ? new FederatedRooms({ ...received, federation, policyServers }, this.reading.states)
@@ -153,6 +130,7 @@ export class Rooms {
       guests: deps.guests ?? NO_GUESTS,
       invitePolicy,
       shadows,
+      limits,
       personalSettings: deps.personalSettings ?? NO_SETTINGS,
     };
     this.aliases = new Aliases(write);
@@ -282,11 +260,6 @@ export class Rooms {
     return this.#database.write('main', (tx) => deleteExpiredSticky(tx, this.#clock.now()));
   }
 }
-
-const NO_GUESTS: GuestSource = { guestsAmong: async () => [] };
-const ALL_INVITES: InvitePolicy = { blocksInvites: async () => false };
-const NO_LOG: ReceiveLog = { info: () => undefined, warn: () => undefined };
-const NO_SETTINGS: PersonalRoomSettings = { copy: async () => undefined };
 
 function isAlias(id: RoomId | RoomAlias): id is RoomAlias {
   return id.startsWith('#');

@@ -10,6 +10,7 @@ import type { EventReader, StateKeys } from '../store/index.ts';
 import type { StateTree } from '../store/state-tree.ts';
 import type { AccountSource, InvitePolicy } from '../write/deps.ts';
 import type { HotRooms } from '../write/hot-rooms.ts';
+import type { MembershipLimits } from '../write/membership-limits.ts';
 import type { RoomWriter } from '../write/room-writer.ts';
 import type { Shadows } from '../write/shadows.ts';
 
@@ -42,6 +43,7 @@ export interface ReceiveDeps {
   readonly federation: RoomFederation;
   readonly policyServers: PolicyServers;
   readonly shadows: Shadows;
+  readonly limits: MembershipLimits;
   readonly erasedUsers?: ErasedUsers | undefined;
   /** Whether who leaves a room forgets it at once. */
   readonly forgetsOnLeave: boolean;

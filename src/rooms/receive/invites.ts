@@ -102,7 +102,8 @@ export class Invites {
   /** Takes an invite of one of our users; resolves with the event, signed by us too. @throws MatrixError 400, 403, 404 */
   async receive(invite: IncomingInvite): Promise<JsonObject> {
     const { origin, roomId, eventId } = invite;
-    const { hotRooms, serverName, accounts, invitePolicy, writer } = this.#deps;
+    const { hotRooms, serverName, accounts, invitePolicy, writer, limits } = this.#deps;
+    limits.inviteFrom(origin);
     const rules = roomVersionRules(invite.roomVersion);
     if (rules === undefined) {
       throw new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', 'The room has a version that is not known here', {
@@ -125,6 +126,7 @@ export class Invites {
     const [verified] = await verifyAll(this.#deps, [event]);
     if (verified === undefined) throw invalidParam('The signature is not valid');
     if ((await accounts.getProfile(target)) === undefined) throw notFound('There is no such user');
+    limits.invited(target);
     if (await invitePolicy.blocksInvites(target, event.sender)) {
       throw new MatrixError('M_INVITE_BLOCKED', 'This user does not accept invites');
     }

@@ -59,6 +59,7 @@ export class ServeMemberships {
     const { roomId, origin, userId, versions } = request;
     if (serverNameOf(userId) !== origin) throw forbidden('The user is not of your server');
     await this.assertServed(roomId, origin);
+    if (membership === 'join') this.#deps.limits.joins(roomId);
     const admission = membership === 'join' ? await admissionTo(this.#deps, roomId, userId) : undefined;
     return this.#deps.writer.read(roomId, (room) => {
       const { rules } = room;

@@ -75,6 +75,7 @@ export class RoomCreation {
     }
     const alias = await this.#freeAlias(options.aliasLocalpart);
     const profile = await this.#deps.accounts.getProfile(creator);
+    this.#deps.limits.invites(creator, invitees.length);
     const invitations = await this.#invitations(creator, invitees, options.isDirect === true);
     // A shadow-banned user has the room to themselves.
     if (this.#deps.shadows.has(creator)) invitations.length = 0;

@@ -5,6 +5,7 @@ import type { Hub } from '../../streams/index.ts';
 import type { FederatedRooms } from '../receive/index.ts';
 import type { EventReader } from '../store/index.ts';
 import type { HotRooms } from './hot-rooms.ts';
+import type { MembershipLimits } from './membership-limits.ts';
 import type { RoomWriter } from './room-writer.ts';
 import type { Shadows } from './shadows.ts';
 import type { Transactions } from './transactions.ts';
@@ -51,6 +52,7 @@ export interface WriteDeps {
   readonly guests: GuestSource;
   readonly invitePolicy: InvitePolicy;
   readonly shadows: Shadows;
+  readonly limits: MembershipLimits;
   readonly personalSettings: PersonalRoomSettings;
   /** Undefined where this server doesn't federate. */
   readonly federated: FederatedRooms | undefined;

@@ -3,6 +3,7 @@ export { Aliases, type DirectoryRequester, type ResolvedAlias } from './aliases.
 export { type CreateRoomOptions, type InitialState, RoomCreation } from './create-room.ts';
 export type { AccountSource, GuestSource, InvitePolicy, MemberProfile, PersonalRoomSettings } from './deps.ts';
 export { HotRooms } from './hot-rooms.ts';
+export { MembershipLimits, type MembershipRates } from './membership-limits.ts';
 export { type MembershipRequest, Memberships, type OwnMembershipRequest } from './memberships.ts';
 export {
   Messages,

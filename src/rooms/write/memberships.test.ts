@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { RoomId, UserId } from '../../protocol/ids/index.ts';
 import { forEachDatabase } from '../../testing/databases.ts';
-import type { RoomsDeps } from '../rooms.ts';
+import type { RoomsDeps } from '../rooms-deps.ts';
 import type { InitialState } from './create-room.ts';
 import { ALICE, BOB, CAROL, openRooms, user } from './testing.ts';
 

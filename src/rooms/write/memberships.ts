@@ -47,7 +47,11 @@ export class Memberships {
     const { roomId, userId } = request;
     const remote = await this.#remoteFor(roomId);
     if (remote !== undefined && this.#deps.shadows.has(userId)) return this.#deps.shadows.newId();
-    if (remote !== undefined) return remote.memberships.join(remoteRequest(request));
+    if (remote !== undefined) {
+      this.#deps.limits.joinsRemote(userId);
+      return remote.memberships.join(remoteRequest(request));
+    }
+    if ((await this.#deps.hotRooms.find(roomId))?.isJoined(userId) !== true) this.#deps.limits.joins(roomId);
     const admission = await admissionTo(this.#deps, roomId, userId);
     const profile = await this.#deps.accounts.getProfile(userId);
     let predecessor: RoomId | undefined;
@@ -118,7 +122,8 @@ export class Memberships {
     reason?: string | undefined,
     content?: JsonObject | undefined,
   ): Promise<JsonObject> {
-    const { accounts, invitePolicy, serverName } = this.#deps;
+    const { accounts, invitePolicy, limits, serverName } = this.#deps;
+    limits.invited(target);
     if (serverNameOf(target) !== serverName) return memberContent('invite', content ?? {}, reason);
     if (await invitePolicy.blocksInvites(target, sender)) {
       throw new MatrixError('M_INVITE_BLOCKED', 'This user does not accept invites');
@@ -162,9 +167,15 @@ export class Memberships {
   async set(sender: UserId, roomId: RoomId, target: UserId, content: JsonObject, isGuest: boolean): Promise<EventId> {
     const membership = readString(content, 'membership');
     const own = { roomId, userId: sender, content, isGuest };
-    if (sender === target && membership === 'join') return this.join(own);
+    if (sender === target && membership === 'join') {
+      this.#deps.limits.joinsAsState(sender);
+      return this.join(own);
+    }
     if (sender === target && membership === 'knock') return this.knock(own);
-    if (membership === 'invite') return this.invite({ roomId, sender, target, content });
+    if (membership === 'invite') {
+      this.#deps.limits.invites(sender, 1);
+      return this.invite({ roomId, sender, target, content });
+    }
     return this.#deps.writer.append(roomId, (room) => decide(room, sender, target, content));
   }
 

@@ -6,7 +6,8 @@ import { DEFAULT_ROOM_VERSION } from '../../protocol/room-versions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { Hub } from '../../streams/index.ts';
 import type { OpenTestDatabase } from '../../testing/databases.ts';
-import { Rooms, type RoomsDeps } from '../rooms.ts';
+import { Rooms } from '../rooms.ts';
+import type { RoomsDeps } from '../rooms-deps.ts';
 import { eventsStream, roomsMigrations, type StoredEvent } from '../store/index.ts';
 
 const serverName = parseServerName('test.example');
