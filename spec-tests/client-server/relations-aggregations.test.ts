@@ -1,8 +1,8 @@
 /** What is bundled with events that others relate to. Spec: client-server-api/#aggregations-of-child-events */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { TestServer } from '../../src/testing/test-server.ts';
-import { RoomUser } from './room-user.ts';
+import type { TestServer } from '../../src/testing/test-server.ts';
+import { type RoomUser, startWithUsers } from './room-user.ts';
 
 const V3 = '/_matrix/client/v3';
 
@@ -13,10 +13,7 @@ describe('aggregations', () => {
   let carol: RoomUser;
 
   before(async () => {
-    server = await TestServer.start({ inProcess: true });
-    alice = new RoomUser(await server.register('alice'));
-    bob = new RoomUser(await server.register('bob'));
-    carol = new RoomUser(await server.register('carol'));
+    ({ server, alice, bob, carol } = await startWithUsers());
   });
   after(() => server[Symbol.asyncDispose]());
 

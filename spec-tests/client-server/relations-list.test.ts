@@ -1,8 +1,8 @@
 /** Reading what relates to an event. Spec: client-server-api/#relationships-api */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { TestServer } from '../../src/testing/test-server.ts';
-import { RoomUser } from './room-user.ts';
+import type { TestServer } from '../../src/testing/test-server.ts';
+import { RoomUser, startWithUsers } from './room-user.ts';
 
 const V3 = '/_matrix/client/v3';
 const V1 = '/_matrix/client/v1';
@@ -15,10 +15,7 @@ describe('/relations', () => {
   let roomId = '';
 
   before(async () => {
-    server = await TestServer.start({ inProcess: true });
-    alice = new RoomUser(await server.register('alice'));
-    bob = new RoomUser(await server.register('bob'));
-    carol = new RoomUser(await server.register('carol'));
+    ({ server, alice, bob, carol } = await startWithUsers());
     roomId = await alice.createRoom();
     await bob.join(roomId);
   });

@@ -1,8 +1,8 @@
 /** Rooms in short. Spec: client-server-api/#get_matrixclientv1room_summaryroomidoralias */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { TestServer } from '../../src/testing/test-server.ts';
-import { RoomUser } from './room-user.ts';
+import type { TestServer } from '../../src/testing/test-server.ts';
+import { RoomUser, startWithUsers } from './room-user.ts';
 
 const V1 = '/_matrix/client/v1';
 
@@ -12,9 +12,7 @@ describe('/room_summary', () => {
   let bob: RoomUser;
 
   before(async () => {
-    server = await TestServer.start({ inProcess: true });
-    alice = new RoomUser(await server.register('alice'));
-    bob = new RoomUser(await server.register('bob'));
+    ({ server, alice, bob } = await startWithUsers());
   });
   after(() => server[Symbol.asyncDispose]());
 
@@ -59,7 +57,7 @@ describe('/room_summary', () => {
 
   it('knows of no room that the user may not know of', async () => {
     const secret = await alice.createRoom({ preset: 'private_chat', invite: [bob.userId] });
-    const carol = new RoomUser(await server.register('carol'));
+    const carol = new RoomUser(await server.register('stranger'));
     assert.equal((await bob.ok('GET', path(secret))).membership, 'invite');
     for (const room of [secret, '!nowhere:example.org', '#nowhere:example.org']) {
       assert.deepEqual(await carol.refused('GET', path(room)), [404, 'M_NOT_FOUND'], room);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { TestServer } from '../../src/testing/test-server.ts';
-import { RoomUser } from './room-user.ts';
+import { RoomUser, startWithUsers } from './room-user.ts';
 
 const V3 = '/_matrix/client/v3';
 
@@ -12,9 +12,7 @@ describe('the replacement of a room', () => {
   let bob: RoomUser;
 
   before(async () => {
-    server = await TestServer.start({ inProcess: true });
-    alice = new RoomUser(await server.register('alice'));
-    bob = new RoomUser(await server.register('bob'));
+    ({ server, alice, bob } = await startWithUsers());
   });
   after(() => server[Symbol.asyncDispose]());
 

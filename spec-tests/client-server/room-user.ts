@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { TestServer } from '../../src/testing/test-server.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
 
 const V3 = '/_matrix/client/v3';
@@ -89,4 +90,11 @@ export class RoomUser {
   async relationsOf(roomId: string, eventId: string) {
     return (await this.ok('GET', `${V3}/rooms/${roomId}/event/${eventId}`)).unsigned['m.relations'];
   }
+}
+
+/** Starts a server with three users on it. Dispose of the server after the tests. */
+export async function startWithUsers() {
+  const server = await TestServer.start({ inProcess: true });
+  const user = async (name: string) => new RoomUser(await server.register(name));
+  return { server, alice: await user('alice'), bob: await user('bob'), carol: await user('carol') };
 }

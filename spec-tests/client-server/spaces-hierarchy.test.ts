@@ -1,8 +1,8 @@
 /** Walking through spaces. Spec: client-server-api/#discovering-rooms-within-spaces */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { TestServer } from '../../src/testing/test-server.ts';
-import { RoomUser } from './room-user.ts';
+import type { TestServer } from '../../src/testing/test-server.ts';
+import { type RoomUser, startWithUsers } from './room-user.ts';
 
 const V1 = '/_matrix/client/v1';
 
@@ -17,9 +17,7 @@ describe('/hierarchy', () => {
   let bob: RoomUser;
 
   before(async () => {
-    server = await TestServer.start({ inProcess: true });
-    alice = new RoomUser(await server.register('alice'));
-    bob = new RoomUser(await server.register('bob'));
+    ({ server, alice, bob } = await startWithUsers());
   });
   after(() => server[Symbol.asyncDispose]());
 

@@ -1,6 +1,7 @@
 /** What the tests of `/sync` share: users who act and sync, and what they look for in the answers. */
 import assert from 'node:assert/strict';
 import type { AnswerBody } from '../../src/testing/http-client.ts';
+import type { TestServer } from '../../src/testing/test-server.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
 
 export const V3 = '/_matrix/client/v3';
@@ -68,6 +69,17 @@ export function syncPath(params: SyncParams): string {
 
 export function sync(user: TestUser, params: SyncParams = {}): Promise<AnswerBody> {
   return ok(user, 'GET', syncPath(params));
+}
+
+let pairs = 0;
+
+/** Two new users in a room; `since` is where bob's first sync ended. */
+export async function pairInRoom(server: TestServer) {
+  const alice = await server.register(`alice-of-pair${pairs}`);
+  const bob = await server.register(`bob-of-pair${pairs++}`);
+  const roomId = await createRoom(alice);
+  await join(bob, roomId);
+  return { alice, bob, roomId, since: (await sync(bob)).next_batch };
 }
 
 /** What people said, in order. */

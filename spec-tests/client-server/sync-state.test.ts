@@ -6,12 +6,12 @@ import type { TestUser } from '../../src/testing/test-user.ts';
 import {
   bodies,
   type ClientEvent,
-  createRoom,
   join,
   keysOf,
   leave,
   membersIn,
   ok,
+  pairInRoom,
   say,
   setState,
   sync,
@@ -28,7 +28,6 @@ describe('timelines and state', () => {
   let bob: TestUser;
   let roomId: string;
   let since: string;
-  let users = 0;
 
   before(async () => {
     server = await TestServer.start({ inProcess: true, config: { presence: { enabled: false } } });
@@ -36,11 +35,7 @@ describe('timelines and state', () => {
   after(() => server[Symbol.asyncDispose]());
 
   beforeEach(async () => {
-    alice = await server.register(`alice${users}`);
-    bob = await server.register(`bob${users++}`);
-    roomId = await createRoom(alice);
-    await join(bob, roomId);
-    since = (await sync(bob)).next_batch;
+    ({ alice, bob, roomId, since } = await pairInRoom(server));
   });
 
   const roomOf = async (params: Parameters<typeof sync>[1] = {}) => (await sync(bob, params)).rooms?.join?.[roomId];
@@ -165,8 +160,8 @@ describe('timelines and state', () => {
   });
 
   it('load members lazily: the senders, oneself, the heroes; none of them twice', async () => {
-    const carol = await server.register(`carol${users}`);
-    const dave = await server.register(`dave${users}`);
+    const carol = await server.register('carol');
+    const dave = await server.register('dave');
     for (const user of [carol, dave]) await join(user, roomId);
     await setState(alice, roomId, 'm.room.name', '', { name: 'So that there are no heroes' });
     for (const body of ['1', '2', '3']) await say(carol, roomId, body);
@@ -196,8 +191,8 @@ describe('timelines and state', () => {
   });
 
   it('tell lazily loading clients of every member that changed in a gap', async () => {
-    const carol = await server.register(`carol${users}`);
-    const dave = await server.register(`dave${users}`);
+    const carol = await server.register('carol.again');
+    const dave = await server.register('dave.again');
     await join(carol, roomId);
     const initial = await sync(bob, { filter: LAZY });
     await leave(carol, roomId);

@@ -12,6 +12,7 @@ import {
   keysOf,
   ok,
   onMember,
+  pairInRoom,
   say,
   setState,
   sync,
@@ -28,7 +29,6 @@ describe('a sync that waits', () => {
   let bob: TestUser;
   let roomId: string;
   let since: string;
-  let users = 0;
 
   before(async () => {
     server = await TestServer.start({ inProcess: true, config: { presence: { enabled: false } } });
@@ -36,11 +36,7 @@ describe('a sync that waits', () => {
   after(() => server[Symbol.asyncDispose]());
 
   beforeEach(async () => {
-    alice = await server.register(`alice${users}`);
-    bob = await server.register(`bob${users++}`);
-    roomId = await createRoom(alice);
-    await join(bob, roomId);
-    since = (await sync(bob)).next_batch;
+    ({ alice, bob, roomId, since } = await pairInRoom(server));
     // Presence may have news of its own, once.
     since = (await sync(bob, { since })).next_batch;
   });
@@ -205,7 +201,7 @@ describe('a sync that waits', () => {
     const token = (await sync(alice)).next_batch;
     await say(alice, roomId, 'x');
     assert.deepEqual(bodies((await sync(bob, { since: token })).rooms.join[roomId]), ['x']);
-    const stranger = await server.register(`stranger${users}`);
+    const stranger = await server.register('stranger');
     assert.equal('rooms' in (await sync(stranger, { since: token })), false);
   });
 });

@@ -1,8 +1,8 @@
 /** Threads of a room. Spec: client-server-api/#threading */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { TestServer } from '../../src/testing/test-server.ts';
-import { RoomUser } from './room-user.ts';
+import type { TestServer } from '../../src/testing/test-server.ts';
+import { RoomUser, startWithUsers } from './room-user.ts';
 
 const V1 = '/_matrix/client/v1';
 
@@ -13,10 +13,7 @@ describe('/threads', () => {
   let carol: RoomUser;
 
   before(async () => {
-    server = await TestServer.start({ inProcess: true });
-    alice = new RoomUser(await server.register('alice'));
-    bob = new RoomUser(await server.register('bob'));
-    carol = new RoomUser(await server.register('carol'));
+    ({ server, alice, bob, carol } = await startWithUsers());
   });
   after(() => server[Symbol.asyncDispose]());
 

@@ -1,5 +1,6 @@
 import type { UserId } from '../../protocol/ids/index.ts';
 import { compiledOnce, type ReadTx } from '../../storage/index.ts';
+import { inStretch, type Stretch } from '../store/index.ts';
 import type { NotificationsTable } from '../store/tables.ts';
 import type { CountedEvent } from './unread-fold.ts';
 
@@ -9,17 +10,11 @@ export interface CountedRow extends CountedEvent {
   readonly isRedaction: boolean;
 }
 
-/** A stretch of a room. */
-export interface CountRange {
-  readonly roomNid: number;
-  readonly after: number;
-  readonly upTo: number;
-  /** Only the newest ones are read where there are more. */
-  readonly limit: number;
-}
-
-/** What matters of a room's events for counting, oldest first; events that do nothing to counts may be missing. */
-export async function listCounted(tx: ReadTx, range: CountRange): Promise<readonly CountedRow[]> {
+/**
+ * What matters of a room's events for counting, oldest first, of more than the limit the newest; events that do nothing to
+ * counts may be missing.
+ */
+export async function listCounted(tx: ReadTx, range: Stretch): Promise<readonly CountedRow[]> {
   const rows = await tx.run(newestFirst, range);
   const events: CountedRow[] = [];
   for (let index = rows.length - 1; index >= 0; index--) {
@@ -45,7 +40,7 @@ type VerdictRow = Pick<NotificationsTable, 'user_id' | 'position' | 'event_nid' 
 export async function listOwnVerdicts(
   tx: ReadTx,
   userId: UserId,
-  { roomNid, after, upTo }: Omit<CountRange, 'limit'>,
+  { roomNid, after, upTo }: Omit<Stretch, 'limit'>,
 ): Promise<readonly VerdictRow[]> {
   return tx.run(verdictsOfUser, { userId, roomNid, after, upTo });
 }
@@ -55,15 +50,11 @@ export async function listVerdictsOn(tx: ReadTx, eventNids: readonly number[]): 
   return eventNids.length === 0 ? [] : tx.run(verdictsOnEvents, { eventNids });
 }
 
-const newestFirst = compiledOnce<CountRange>()((db, p) =>
+const newestFirst = compiledOnce<Stretch>()((db, p) =>
   db
     .selectFrom('events')
     .select(['nid', 'position', 'sender', 'thread_root', 'unread', 'redacted_by', 'type'])
-    .where('room_nid', '=', p('roomNid'))
-    .where('position', '>', p('after'))
-    .where('position', '<=', p('upTo'))
-    .where('rejected', '=', 0)
-    .where('soft_failed', '=', 0)
+    .where(inStretch(p))
     .orderBy('position', 'desc')
     .limit(p('limit')),
 );

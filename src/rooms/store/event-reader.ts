@@ -6,6 +6,7 @@ import { compiledOnce } from '../../storage/compiled-once.ts';
 import type { ReadTx } from '../../storage/types.ts';
 import { AGGREGATED_TYPES, PlainEvents } from './plain-events.ts';
 import { type EventRow, type StoredEvent, storedEventOf } from './stored-event.ts';
+import { inStretch, type Stretch } from './stretch.ts';
 import './tables.ts';
 
 /** A stretch of a room. A position p stands for the gap behind the event at p, as in sync tokens. */
@@ -151,37 +152,17 @@ const eventsByIds = compiledOnce<{ eventIds: readonly EventId[] }>()((db, p) =>
     .where('events.event_id', 'in', p.texts('eventIds')),
 );
 
-interface Stretch {
-  readonly roomNid: number;
-  readonly after: number;
-  readonly upTo: number;
-  readonly limit: number;
+const eventsBackwards = eventsOf('desc');
+const eventsForwards = eventsOf('asc');
+
+function eventsOf(order: 'asc' | 'desc') {
+  return compiledOnce<Stretch>()((db, p) =>
+    db
+      .selectFrom('events')
+      .innerJoin('rooms', 'rooms.room_nid', 'events.room_nid')
+      .select(COLUMNS)
+      .where(inStretch(p))
+      .orderBy('events.position', order)
+      .limit(p('limit')),
+  );
 }
-
-const eventsBackwards = compiledOnce<Stretch>()((db, p) =>
-  db
-    .selectFrom('events')
-    .innerJoin('rooms', 'rooms.room_nid', 'events.room_nid')
-    .select(COLUMNS)
-    .where('events.room_nid', '=', p('roomNid'))
-    .where('events.position', '<=', p('upTo'))
-    .where('events.position', '>', p('after'))
-    .where('events.rejected', '=', 0)
-    .where('events.soft_failed', '=', 0)
-    .orderBy('events.position', 'desc')
-    .limit(p('limit')),
-);
-
-const eventsForwards = compiledOnce<Stretch>()((db, p) =>
-  db
-    .selectFrom('events')
-    .innerJoin('rooms', 'rooms.room_nid', 'events.room_nid')
-    .select(COLUMNS)
-    .where('events.room_nid', '=', p('roomNid'))
-    .where('events.position', '>', p('after'))
-    .where('events.position', '<=', p('upTo'))
-    .where('events.rejected', '=', 0)
-    .where('events.soft_failed', '=', 0)
-    .orderBy('events.position', 'asc')
-    .limit(p('limit')),
-);

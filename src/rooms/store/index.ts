@@ -76,5 +76,6 @@ export {
   type StickyRange,
 } from './sticky-rows.ts';
 export { DELAYED_DEVICE, StoredEvent, storedEventOf } from './stored-event.ts';
+export { inStretch, type Stretch } from './stretch.ts';
 export { type Membership, UNREAD, type Unread } from './tables.ts';
 export { listThreadBackwards, listThreaded, listThreads } from './thread-rows.ts';
