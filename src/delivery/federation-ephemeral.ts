@@ -1,4 +1,6 @@
 /** Typing notifications and receipts between servers. Spec: server-server-api/#typing-notifications, server-server-api/#receipts */
+
+import { MatrixError } from '../protocol/errors.ts';
 import {
   parseEventId,
   parseRoomId,
@@ -115,11 +117,16 @@ export function ephemeralFromServers({
   readonly receipts: Receipts;
   readonly typing: Typing;
 }): Map<string, Handler> {
+  // Spec: client-server-api/#mroomserver_acl: the server may not be in the room although users of it are.
+  const assertServed = async (roomId: RoomId, origin: ServerName) => {
+    await rooms.federated?.serveMemberships.assertServed(roomId, origin);
+  };
   const takeTyping: Handler = async (origin, content) => {
     const roomId = parseRoomId(readString(content, 'room_id') ?? '');
     const userId = parseUserId(readString(content, 'user_id') ?? '');
     if (roomId === undefined || userId === undefined || serverNameOf(userId) !== origin) return;
     if ((await rooms.snapshot(roomId))?.membershipOf(userId) !== 'join') return;
+    await assertServed(roomId, origin);
     if (readBoolean(content, 'typing') === true) typing.start(roomId, userId);
     else typing.stop(roomId, userId);
   };
@@ -128,10 +135,12 @@ export function ephemeralFromServers({
       const roomId = parseRoomId(room);
       const reads = isJsonObject(byType) ? readObject(byType, 'm.read') : undefined;
       if (roomId === undefined || reads === undefined) continue;
-      for (const [user, receipt] of Object.entries(reads)) {
+      const isServed = await passOver(assertServed(roomId, origin));
+      if (!isServed) continue;
+      for (const [user, receipt] of Object.entries(reads).slice(0, RECEIPTS_MAX)) {
         const userId = parseUserId(user);
         if (userId === undefined || serverNameOf(userId) !== origin) continue;
-        await takeReceipt(receipts, roomId, userId, receipt);
+        await passOver(takeReceipt(receipts, roomId, userId, receipt));
       }
     }
   };
@@ -148,4 +157,15 @@ async function takeReceipt(receipts: Receipts, roomId: RoomId, userId: UserId, r
   const data = readObject(receipt, 'data') ?? {};
   if (eventId === undefined) return;
   await receipts.set({ roomId, userId, type: 'm.read', eventId, threadId: readString(data, 'thread_id') });
+}
+
+/** Whether it went well: what is refused (of an event that isn't here yet, of who has left) spoils no other receipt. */
+async function passOver(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (error instanceof MatrixError) return false;
+    throw error;
+  }
 }

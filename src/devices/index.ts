@@ -68,11 +68,13 @@ export class Devices {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #remoteLists: RemoteDeviceLists | undefined;
+  readonly #rooms: DeviceRooms;
 
   constructor(options: DevicesOptions) {
     const { database, hub, accounts, rooms, clock, checksSignatures, log, remote, outbox } = options;
     this.#database = database;
     this.#clock = clock;
+    this.#rooms = rooms;
     const { devices, serverName, users, shadowBans } = accounts;
     this.lists = new DeviceLists(hub, rooms);
     this.oneTimeKeys = new OneTimeKeys(database);
@@ -114,7 +116,8 @@ export class Devices {
   /** The server of a user says that the user's devices or keys changed. */
   async noteRemoteChange(tx: WriteTx, userId: UserId): Promise<void> {
     await this.#remoteLists?.noteChange(tx, userId);
-    await this.lists.noteChange(tx, userId);
+    // Of whom nobody here sees, no row is kept: a server can name as many users as it likes.
+    if ((await this.#rooms.joinedRoomIds(tx, userId)).length > 0) await this.lists.noteChange(tx, userId);
   }
 
   /**

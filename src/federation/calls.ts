@@ -167,7 +167,7 @@ export class FederationCalls {
         min_depth: asked.minDepth,
       },
     });
-    return objectsIn(answer, 'events');
+    return objectsIn(answer, 'events').slice(0, asked.limit);
   }
 
   async backfill(
@@ -177,7 +177,7 @@ export class FederationCalls {
     limit: number,
   ): Promise<readonly JsonObject[]> {
     const query = [...from.map((eventId) => `v=${e(eventId)}`), `limit=${limit}`].join('&');
-    return objectsIn(await this.#get(server, `${V1}/backfill/${e(roomId)}?${query}`), 'pdus');
+    return objectsIn(await this.#get(server, `${V1}/backfill/${e(roomId)}?${query}`), 'pdus').slice(0, limit);
   }
 
   /** The event, or undefined where the server doesn't send any. */

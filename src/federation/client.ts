@@ -40,6 +40,9 @@ export interface FederationRequest {
 export type DownloadRequest = Omit<FederationRequest, 'method' | 'content' | 'bodyBytesMax' | 'isBackground'>;
 
 const BODY_BYTES_MAX = 32 * 1024 * 1024;
+/** Values in the JSON of an answer; more where more bytes are expected. */
+const VALUES_MAX = 2_000_000;
+const BYTES_PER_VALUE_MIN = 25;
 const REFUSAL_BYTES_MAX = 64 * 1024;
 
 /** Sends signed requests to other servers. Spec: server-server-api/#request-authentication */
@@ -61,7 +64,7 @@ export class FederationClient {
   async request(request: FederationRequest): Promise<JsonObject> {
     const { destination } = request;
     const { status, body } = await this.send(request);
-    const json = parseAnswer(body, HOLDS_EVENTS.test(request.path));
+    const json = parseAnswer(body, request.bodyBytesMax, HOLDS_EVENTS.test(request.path));
     if (status !== 200) throw new RefusedError(destination, status, json);
     if (!isJsonObject(json)) throw new UnreachableError(destination, 'the answer is not a JSON object');
     return json;
@@ -179,11 +182,13 @@ function isConnectError(error: unknown): boolean {
 const HOLDS_EVENTS =
   /^\/_matrix\/federation\/v[12]\/(?:send_join|invite|get_missing_events|backfill|event|event_auth|state)\//;
 
-function parseAnswer(body: Buffer, holdsEvents = false): JsonValue | undefined {
+function parseAnswer(body: Buffer, bodyBytesMax = BODY_BYTES_MAX, holdsEvents = false): JsonValue | undefined {
   if (!isUtf8(body)) return undefined;
+  // Small values take far more memory than their text: those of events have thrice as many bytes and more.
+  const valuesMax = Math.max(VALUES_MAX, bodyBytesMax / BYTES_PER_VALUE_MIN);
   try {
     const text = body.toString('utf8');
-    return holdsEvents ? parseExactJson(text) : parseJson(text);
+    return holdsEvents ? parseExactJson(text, valuesMax) : parseJson(text, valuesMax);
   } catch {
     return undefined;
   }

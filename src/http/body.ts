@@ -6,6 +6,12 @@ import { badJson, MatrixError, notJson, tooLarge } from '../protocol/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../protocol/json/index.ts';
 import type { RawBody } from './route.ts';
 
+/**
+ * Values in a JSON body. Who sends it is known only when it has been read, and millions of them stop the server for seconds.
+ * 50 events of 64 KiB can't have so many, whatever is in them.
+ */
+const VALUES_MAX = 2_000_000;
+
 /** How long a JSON body may take to arrive, and how long an upload may pause, in milliseconds. */
 export const BODY_TIMEOUT_MS_DEFAULT = 60_000;
 
@@ -58,12 +64,15 @@ function ignoreError(): void {}
  * clients send none where all keys are optional.
  * Throws `M_NOT_JSON` for what isn't JSON in UTF-8, and `M_BAD_JSON` for JSON that is no object.
  */
-export function parseBody(bytes: Buffer, parse: (text: string) => JsonValue = parseJson): JsonObject {
+export function parseBody(
+  bytes: Buffer,
+  parse: (text: string, valuesMax: number) => JsonValue = parseJson,
+): JsonObject {
   if (bytes.length === 0) return EMPTY_OBJECT;
   if (!isUtf8(bytes)) throw notJson('The request body is not UTF-8');
   let value: unknown;
   try {
-    value = parse(bytes.toString('utf8'));
+    value = parse(bytes.toString('utf8'), VALUES_MAX);
   } catch {
     throw notJson('The request body is not JSON');
   }

@@ -8,7 +8,7 @@ import type { TransactionReceiver } from './transaction-receiver.ts';
 
 const PDUS_MAX = 50;
 const EDUS_MAX = 100;
-/** Not copied: the numbers in it are raw JSON values still. */
+/** Not walked through, which takes seconds for a large one, and not copied: the numbers in it are raw JSON values still. */
 const jsonValueSchema = z.custom<JsonValue>(() => true);
 /** 50 events of 64 KiB and 100 messages, escaped. */
 const BODY_BYTES_MAX = 16 * 1024 * 1024;

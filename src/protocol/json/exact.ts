@@ -25,10 +25,11 @@ const INTEGER = /^-?\d+$/;
 
 /**
  * Parses JSON text, with numbers other than integers within ±(2^53-1) kept as they were written.
+ * @param valuesMax as for `parseJson`
  * @throws BadJsonError
  */
-export function parseExactJson(text: string): JsonValue {
-  const value = parseJson(text);
+export function parseExactJson(text: string, valuesMax?: number): JsonValue {
+  const value = parseJson(text, valuesMax);
   if (!MAY_BE_INEXACT.test(text) || !hasInexact(text)) return value;
   return JSON.parse(text, (_key, parsed, { source }) => {
     return typeof parsed !== 'number' || source === undefined || isExact(source) ? parsed : JSON.rawJSON(source);

@@ -28,6 +28,15 @@ describe('parseJson', () => {
     assert.equal(parseJson(text), `${'['.repeat(2000)}"${'{'.repeat(2000)}\\`);
   });
 
+  it('refuses more values than it is told to, wherever they stand', () => {
+    const many = (unit: string) => `{"a":[${Array(999).fill(unit).join(',')}]}`;
+    for (const unit of ['0', '[]', '{}', '"[,,,"']) {
+      assert.ok(parseJson(many(unit), 3_000));
+      assert.ok(parseJson(many(unit)));
+      assert.throws(() => parseJson(many(unit), 500), BadJsonError);
+    }
+  });
+
   it('counts depth, not brackets', () => {
     assert.equal((parseJson(`[${'[],'.repeat(2000)}[]]`) as readonly unknown[]).length, 2001);
   });

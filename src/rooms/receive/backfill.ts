@@ -73,7 +73,7 @@ export class Backfill {
       try {
         const pdus = await this.#deps.federation.calls.backfill(server, room.roomId, wanted, EVENTS_MAX);
         const parsed = pdus.flatMap((pdu) => tryParse(facts, pdu) ?? []);
-        const good = await verifyAll(this.#deps, parsed);
+        const good = await verifyAll(this.#deps, behind(parsed, wanted));
         if ((await this.#place(room, facts, good, server)) > 0) return true;
       } catch (error) {
         this.#deps.log.info({ err: error, server, roomId: room.roomId }, 'a server could not give older events');
@@ -185,4 +185,21 @@ export class Backfill {
       tx.onCommit(() => this.#deps.reader.add(stored));
     });
   }
+}
+
+/**
+ * Those of the events that come before what is missing. Others may be news that we were not sent yet: put among the old ones
+ * they would never be shown as new.
+ */
+function behind(events: readonly Event[], missing: readonly EventId[]): readonly Event[] {
+  const byId = new Map(events.map((event) => [event.eventId, event]));
+  const found = new Set<Event>();
+  const open = [...missing];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    const event = byId.get(id);
+    if (event === undefined || found.has(event)) continue;
+    found.add(event);
+    open.push(...event.prevEvents);
+  }
+  return [...found];
 }

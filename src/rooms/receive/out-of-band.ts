@@ -1,10 +1,11 @@
+import { invalidParam } from '../../protocol/errors.ts';
 import { canonicalJsonFor, Event } from '../../protocol/event/index.ts';
 import { parseUserId, type RoomId, type ServerName, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
 import { type JsonObject, readString } from '../../protocol/json/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { WriteTx } from '../../storage/index.ts';
 import type { MembershipNews, StreamNews } from '../news.ts';
-import { nidsOf, placeOutlier } from '../store/graph-rows.ts';
+import { findPlace, placeOutlier } from '../store/graph-rows.ts';
 import {
   findMembership,
   findRoom,
@@ -29,7 +30,7 @@ export class OutOfBand {
 
   /**
    * Takes a member event of one of our users. `strippedState`: what the user is shown of the room.
-   * Resolves when it is durable.
+   * Resolves when it is durable. What was taken before does nothing. @throws M_INVALID_PARAM for what can't be an event of the room
    */
   async put(
     rules: RoomVersionRules,
@@ -45,6 +46,7 @@ export class OutOfBand {
     const shown =
       strippedState === undefined ? event : withUnsigned(event, { [strippedState.key]: strippedState.events });
     const written = await database.write('main', (tx) => this.#write(tx, rules, shown, userId, membership));
+    if (written === undefined) return;
     const hot = hotRooms.peek(event.roomId);
     if (hot !== undefined) hotRooms.drop(hot);
     const news: MembershipNews = { roomId: event.roomId, membership, ...written };
@@ -62,20 +64,25 @@ export class OutOfBand {
     if (membership !== 'leave' && membership !== 'ban') return;
     const row = await this.#deps.database.read((tx) => findMembership(tx, userId, room.roomNid));
     if (row?.membership !== 'invite' && row?.membership !== 'knock') return;
-    // Who invited may take it back; a knock is answered by anybody in the room, whose server speaks for them.
-    if (row.membership === 'invite' && serverNameOf(row.sender) !== origin && serverNameOf(event.sender) !== origin)
-      return;
+    // We can't tell who is in the room: the server of who invited may take the invite back, and vouches for others who do. A
+    // knock is answered by anybody in the room.
+    const inviter = serverNameOf(row.sender);
+    if (row.membership === 'invite' && inviter !== origin && inviter !== serverNameOf(event.sender)) return;
     await this.put(room.rules, event, membership, undefined);
   }
 
+  /** Undefined where the event has its place already. */
   async #write(tx: WriteTx, rules: RoomVersionRules, event: Event, userId: UserId, membership: Membership) {
     const roomNid = await ensureRoom(tx, event.roomId, rules, this.#deps.clock.now());
+    const known = await findPlace(tx, event.eventId);
+    // In room versions 1 and 2 a server chooses the ids of its events.
+    if (known !== undefined && known.room_nid !== roomNid) throw invalidParam('Another room has an event with this id');
+    if (known !== undefined && known.position !== null) return undefined;
     const position = tx.nextPosition('events');
     const facts = { roomId: event.roomId, roomNid, rules };
     const row = { ...outlierRow(facts, event, false), position };
-    const known = (await nidsOf(tx, [event.eventId])).get(event.eventId);
-    if (known !== undefined) await placeOutlier(tx, known, row);
-    const nid = known ?? (await insertEvent(tx, row));
+    if (known !== undefined) await placeOutlier(tx, known.nid, row);
+    const nid = known?.nid ?? (await insertEvent(tx, row));
     const forgotten = isForgottenAt(membership, this.#deps.forgetsOnLeave);
     await putMembership(tx, {
       user_id: userId,
@@ -92,9 +99,13 @@ export class OutOfBand {
   }
 }
 
-/** The room's nid; a row without any state is made where we don't know the room. */
+/**
+ * The room's nid; a row without any state is made where we don't know the room.
+ * @throws M_INVALID_PARAM where we know it with another version: one of the two is a lie, and its events couldn't be read
+ */
 export async function ensureRoom(tx: WriteTx, roomId: RoomId, rules: RoomVersionRules, nowTs: number): Promise<number> {
   const room = await findRoom(tx, roomId);
+  if (room !== undefined && room.version !== rules.id) throw invalidParam(`The room has version ${room.version} here`);
   if (room !== undefined) return room.room_nid;
   return insertRoom(tx, {
     ...EMPTY_DIGEST,

@@ -35,14 +35,17 @@ export async function keepOutliers(
   const known = await deps.database.read((tx) => deps.reader.byIds(tx, [...given.keys()]));
   const events = new Map<EventId, Event>();
   const rejected = new Set<EventId>();
+  // In room versions 1 and 2 a server chooses the ids of its events: one that another room has stays that room's.
+  const foreign = new Set<EventId>();
   for (const stored of known) {
+    if (stored.roomNid !== room.roomNid) foreign.add(stored.event.eventId);
     if (stored.roomNid !== room.roomNid) continue;
     events.set(stored.event.eventId, stored.event);
     if (stored.isRejected) rejected.add(stored.event.eventId);
   }
   const fresh = await verifyAll(
     deps,
-    [...given.values()].filter((event) => !events.has(event.eventId)),
+    [...given.values()].filter(({ eventId }) => !events.has(eventId) && !foreign.has(eventId)),
   );
   await loadAuthEvents(deps, room, fresh, events, rejected);
   const kept = await judgeAll(

@@ -57,9 +57,14 @@ export async function placeOutlier(tx: WriteTx, nid: number, row: NewEventRow): 
   await tx.db.updateTable('events').set(row).where('nid', '=', nid).execute();
 }
 
+/** Where an event is, by its id; `position` null for one without a place. */
+export function findPlace(tx: ReadTx, eventId: EventId) {
+  return tx.find(placeOf, { eventId });
+}
+
 /** Gives an event its place, be it new or an outlier; returns its nid. @throws Error where it has one already */
 export async function insertOrPlace(tx: WriteTx, row: NewEventRow): Promise<number> {
-  const known = await tx.find(placeOf, { eventId: row.event_id });
+  const known = await findPlace(tx, row.event_id);
   if (known === undefined) return insertEvent(tx, row);
   const isSoftFailed = known.soft_failed === 1 && row.position !== null;
   const hasPlace = known.position !== null || (known.state_before !== 0 && !isSoftFailed);
