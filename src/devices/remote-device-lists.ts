@@ -33,7 +33,7 @@ type KeptList = Readonly<Partial<Record<(typeof PARTS)[number], JsonObject>>>;
  */
 export class RemoteDeviceLists implements RemoteKeys {
   readonly #deps: RemoteDeviceListsDeps;
-  /** For each question under way, who changed since it was asked: such an answer is not kept. */
+  /** For each question under way, who changed since it was asked: such an answer is asked for again the next time. */
   readonly #changedMeanwhile = new Set<Set<UserId>>();
 
   constructor(deps: RemoteDeviceListsDeps) {
@@ -88,7 +88,7 @@ export class RemoteDeviceLists implements RemoteKeys {
       const lists = new Map(users.map((userId) => [userId, listOf(answer, userId)]));
       const rows = await this.#rowsOf(lists, position);
       await database.write('main', async (tx) => {
-        for (const row of rows) if (!changed.has(row.user_id)) await putRemoteDeviceList(tx, row);
+        for (const row of rows) await putRemoteDeviceList(tx, { ...row, is_stale: changed.has(row.user_id) ? 1 : 0 });
       });
       return lists;
     } finally {
