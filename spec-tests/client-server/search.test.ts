@@ -117,6 +117,40 @@ for (const database of ['sqlite', ...(process.env.INGLENOOK_TEST_POSTGRES ? ['po
       assert.deepEqual(await idsOf(bob, 'platypus'), []);
     });
 
+    it('tells nobody by its count, or by an edit, what is said where they are not', async () => {
+      const roomId = await createRoom(alice);
+      await bob.request('POST', `${V3}/join/${roomId}`, {});
+      const told = await say(alice, roomId, 'okapi');
+      await alice.request('POST', `${V3}/rooms/${roomId}/ban`, { user_id: bob.userId });
+      const relation = { rel_type: 'm.replace', event_id: told };
+      const edited = { 'm.new_content': { msgtype: 'm.text', body: 'tapir' }, 'm.relates_to': relation };
+      await say(alice, roomId, '* tapir', edited);
+      await say(alice, roomId, 'tapir tapir');
+      const elsewhere = await createRoom(alice, { preset: 'private_chat' });
+      await say(alice, elsewhere, 'tapir');
+      await eventually(async () => assert.equal((await idsOf(alice, 'tapir')).length, 3));
+      for (const order_by of ['recent', 'rank']) {
+        const { count, results } = (await find(bob, 'tapir', { order_by })).body.search_categories.room_events;
+        assert.deepEqual([count, results], [0, []], order_by);
+        assert.equal((await find(alice, 'tapir', { order_by })).body.search_categories.room_events.count, 3);
+      }
+    });
+
+    it('leaves ignored users out of the context too', async () => {
+      const roomId = await createRoom(alice);
+      await bob.request('POST', `${V3}/join/${roomId}`, {});
+      await say(bob, roomId, 'before');
+      await say(alice, roomId, 'capybara');
+      await say(bob, roomId, 'after');
+      const ignored = `${V3}/user/${encodeURIComponent(alice.userId)}/account_data/m.ignored_user_list`;
+      await alice.request('PUT', ignored, { ignored_users: { [bob.userId]: {} } });
+      await eventually(async () => assert.equal((await idsOf(alice, 'capybara')).length, 1));
+      const [hit] = (await find(alice, 'capybara', { event_context: {} })).body.search_categories.room_events.results;
+      const shown = [...hit.context.events_before, ...hit.context.events_after];
+      assert.ok(!shown.some(({ sender, state_key }) => sender === bob.userId && state_key === undefined));
+      await alice.request('PUT', ignored, { ignored_users: {} });
+    });
+
     it('looks into the rooms that a room has replaced', async () => {
       const first = await createRoom(alice);
       const early = await say(alice, first, 'numbat of the first room');

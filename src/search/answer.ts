@@ -47,9 +47,13 @@ async function resultJson(
   if (context === undefined) return `{"rank":${rank},"result":${result}}`;
   const before = await events.inRoom(tx, roomNid, { from: position - 1, dir: 'b', limit: context.before });
   const after = await events.inRoom(tx, roomNid, { from: position, dir: 'f', limit: context.after });
-  const seen = [await sight.visible(tx, before), await sight.visible(tx, after)] as const;
-  const earlier = await presenter.present(tx, seen[0], viewer, { sight });
-  const later = await presenter.present(tx, seen[1], viewer, { sight });
+  const isHeard = ({ event }: StoredEvent) => event.isState || !ignored.has(event.sender);
+  const seen = [
+    await sight.visible(tx, before.filter(isHeard)),
+    await sight.visible(tx, after.filter(isHeard)),
+  ] as const;
+  const earlier = await presenter.present(tx, seen[0], viewer, { sight, aggregateBut: ignored });
+  const later = await presenter.present(tx, seen[1], viewer, { sight, aggregateBut: ignored });
   const start = encodeTimelineToken((before.at(-1)?.position ?? position) - 1);
   const end = encodeTimelineToken(after.at(-1)?.position ?? position);
   let json =

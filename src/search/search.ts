@@ -35,12 +35,26 @@ export interface SearchHit {
 /** A page of what was found. */
 export interface SearchPage {
   readonly hits: readonly SearchHit[];
-  /** How many events match, seen or not: an estimate. */
+  /** How many events match that the viewer may see: an estimate. */
   readonly count: number;
   /** The stretches of text that were looked for. */
   readonly highlights: readonly string[];
   /** For the next page; undefined where there is nothing more. */
   readonly next: string | undefined;
+}
+
+/** What came of going through matches, newest first. */
+interface Scanned {
+  readonly found: readonly SearchHit[];
+  /** How many matches were looked at. */
+  readonly looked: number;
+  /** The position up to which there may be more; undefined where everything was looked at. */
+  readonly end: number | undefined;
+}
+
+/** A page, and what its estimate of all goes by. */
+interface Stretch extends Pick<SearchPage, 'hits' | 'next'>, Pick<Scanned, 'looked'> {
+  readonly found: number;
 }
 
 /** Rooms are part of the index's query up to this many; beyond that what it finds is sorted out afterwards. */
@@ -77,31 +91,22 @@ export class Search {
     await this.#indexer.caughtUp();
     const query = queryOf(phrases, request.keys, rooms);
     const count = this.#indexer.index.count(database, { ...query, limit: COUNT_MAX });
-    const page = await (request.order === 'recent'
+    const { looked, found, hits, next } = await (request.order === 'recent'
       ? this.#recent(request, query, rooms)
       : this.#ranked(request, query, rooms, phrases));
-    return { ...page, count: Math.max(await count, page.hits.length), highlights: phrases.map(({ text }) => text) };
+    // How many match at all is nobody's business: it would tell what is said in rooms that one isn't in.
+    const share = looked === 0 ? 0 : found / looked;
+    const estimate = Math.max(Math.round((await count) * share), hits.length);
+    return { hits, next, count: estimate, highlights: phrases.map(({ text }) => text) };
   }
 
-  async #recent(
-    request: SearchRequest,
-    query: BaseQuery,
-    rooms: SearchedRooms,
-  ): Promise<Pick<SearchPage, 'hits' | 'next'>> {
-    const sights = new Map<number, RoomSight>();
-    const hits: SearchHit[] = [];
-    let before = request.from === undefined ? undefined : numberOf(request.from, 'r');
-    let limit = request.limit * 2;
-    for (let scanned = 0; scanned < SCANNED_MAX; scanned += limit, limit = Math.min(limit * 4, BATCH_MAX)) {
-      const positions = await this.#indexer.index.find(this.#reading.database, { ...query, before, limit });
-      for (const hit of await this.#visible(request, positions, rooms, sights)) {
-        hits.push(hit);
-        if (hits.length === request.limit) return { hits, next: `r${hit.stored.position}` };
-      }
-      before = positions.at(-1);
-      if (positions.length < limit || before === undefined) return { hits, next: undefined };
-    }
-    return { hits, next: before === undefined ? undefined : `r${before}` };
+  async #recent(request: SearchRequest, query: BaseQuery, rooms: SearchedRooms): Promise<Stretch> {
+    const before = request.from === undefined ? undefined : numberOf(request.from, 'r');
+    const scan = { before, enough: request.limit, batch: request.limit * 2 };
+    const { found, looked, end } = await this.#scan(request, query, rooms, scan, []);
+    const hits = found.slice(0, request.limit);
+    const last = found.length > request.limit ? hits.at(-1)?.stored.position : end;
+    return { hits, looked, found: found.length, next: last === undefined ? undefined : `r${last}` };
   }
 
   async #ranked(
@@ -109,13 +114,37 @@ export class Search {
     query: BaseQuery,
     rooms: SearchedRooms,
     phrases: readonly SearchPhrase[],
-  ): Promise<Pick<SearchPage, 'hits' | 'next'>> {
+  ): Promise<Stretch> {
     const offset = request.from === undefined ? 0 : numberOf(request.from, 'k');
-    const positions = await this.#indexer.index.find(this.#reading.database, { ...query, limit: RANKED_MAX });
-    const hits = await this.#visible(request, positions, rooms, new Map(), phrases);
-    const ordered = [...hits].sort((a, b) => b.rank - a.rank || b.stored.position - a.stored.position);
+    const scan = { before: undefined, enough: RANKED_MAX, batch: RANKED_MAX };
+    const { found, looked } = await this.#scan(request, query, rooms, scan, phrases);
+    const ordered = found.slice(0, RANKED_MAX).sort((a, b) => b.rank - a.rank || b.stored.position - a.stored.position);
     const end = offset + request.limit;
-    return { hits: ordered.slice(offset, end), next: end < ordered.length ? `k${end}` : undefined };
+    const next = end < ordered.length ? `k${end}` : undefined;
+    return { hits: ordered.slice(offset, end), looked, found: found.length, next };
+  }
+
+  /** Goes back from match to match until `enough` of them may be seen. */
+  async #scan(
+    request: SearchRequest,
+    query: BaseQuery,
+    rooms: SearchedRooms,
+    { before: from, enough, batch }: { before: number | undefined; enough: number; batch: number },
+    phrases: readonly SearchPhrase[],
+  ): Promise<Scanned> {
+    const sights = new Map<number, RoomSight>();
+    const found: SearchHit[] = [];
+    let before = from;
+    let looked = 0;
+    for (let limit = batch; looked < SCANNED_MAX; limit = Math.min(limit * 4, BATCH_MAX)) {
+      const positions = await this.#indexer.index.find(this.#reading.database, { ...query, before, limit });
+      found.push(...(await this.#visible(request, positions, rooms, sights, phrases)));
+      looked += positions.length;
+      before = positions.at(-1);
+      if (positions.length < limit || before === undefined) return { found, looked, end: undefined };
+      if (found.length >= enough) break;
+    }
+    return { found, looked, end: before };
   }
 
   /** The events at these positions that pass and that the viewer may see, in that order. Others get their turn in between. */
@@ -124,7 +153,7 @@ export class Search {
     positions: readonly number[],
     rooms: SearchedRooms,
     sights: Map<number, RoomSight>,
-    phrases: readonly SearchPhrase[] = [],
+    phrases: readonly SearchPhrase[],
   ): Promise<readonly SearchHit[]> {
     const hits: SearchHit[] = [];
     for (let start = 0; start < positions.length; start += PORTION) {
@@ -146,24 +175,20 @@ export class Search {
     return database.read(async (tx) => {
       const ignored = await accounts.ignoredUsers(request.viewer.userId);
       const documents = inOrder(await documentsAt(tx, positions), rooms);
-      const wanted: { stored: StoredEvent; document: SearchDocument }[] = [];
-      const byNid = new Map(documents.map((document) => [document.event_nid, document]));
-      for (const stored of await events.byNids(tx, [...byNid.keys()])) {
-        const document = byNid.get(stored.nid);
-        if (document !== undefined && isWanted(stored, request.filter, ignored)) wanted.push({ stored, document });
-      }
+      const sources = await sourcesOf(tx, events, documents);
       const hits: SearchHit[] = [];
-      for (const [roomNid, inRoom] of Map.groupBy(wanted, ({ stored }) => stored.roomNid)) {
+      for (const [roomNid, inRoom] of Map.groupBy(sources, ({ stored }) => stored.roomNid)) {
+        const wanted = inRoom.filter(({ stored }) => isWanted(stored, request.filter, ignored));
         const sight = sights.get(roomNid) ?? (await sightOf(tx, states, request.viewer.userId, roomNid, rooms));
         sights.set(roomNid, sight);
         await sight.load(
           tx,
-          inRoom.map(({ stored }) => stored),
+          wanted.flatMap(({ stored, edit }) => (edit === undefined ? [stored] : [stored, edit])),
         );
-        for (const { stored, document } of inRoom) {
-          if (!sight.canSee(stored)) continue;
-          const source = await sourceOf(tx, this.#reading, stored, document);
-          hits.push({ stored, sight, rank: rankOf(source, phrases, document.length) });
+        for (const source of wanted) {
+          // What only an edit says is found by those who may see that edit.
+          if (!sight.canSee(source.stored) || (source.edit !== undefined && !sight.canSee(source.edit))) continue;
+          hits.push({ stored: source.stored, sight, rank: rankOf(source, phrases, source.length) });
         }
       }
       return hits.sort((a, b) => b.stored.position - a.stored.position);
@@ -202,10 +227,15 @@ async function sightOf(
   return new RoomSight(states, userId, standing);
 }
 
-async function sourceOf(tx: ReadTx, { events }: Reading, stored: StoredEvent, document: SearchDocument) {
-  if (document.source_nid === stored.nid) return { stored, edit: undefined };
-  const [edit] = await events.byNids(tx, [document.source_nid]);
-  return { stored, edit };
+/** What documents were made from. */
+async function sourcesOf(tx: ReadTx, events: Reading['events'], documents: readonly SearchDocument[]) {
+  const nids = new Set(documents.flatMap(({ event_nid: nid, source_nid: source }) => [nid, source]));
+  const byNid = new Map((await events.byNids(tx, [...nids])).map((stored) => [stored.nid, stored]));
+  return documents.flatMap(({ event_nid: nid, source_nid: source, length }) => {
+    const stored = byNid.get(nid);
+    const edit = source === nid ? undefined : byNid.get(source);
+    return stored === undefined ? [] : [{ stored, edit, length }];
+  });
 }
 
 /** What a token says: `r` and the position of the last hit by date, `k` and how many came before by rank. */
