@@ -25,6 +25,15 @@ describe('cleanFileName', () => {
     const cleaned = cleanFileName(`${'é'.repeat(300)}.jpeg`) ?? '';
     assert.ok(Buffer.byteLength(cleaned) <= 255);
     assert.match(cleaned, /^é+\.jpeg$/);
+    assert.equal(cleanFileName('😀'.repeat(80)), '😀'.repeat(63));
+    assert.equal(cleanFileName('x'.repeat(300)), 'x'.repeat(255));
+    assert.equal(cleanFileName(`${'x'.repeat(10)}.${'y'.repeat(300)}`), `${'x'.repeat(10)}.${'y'.repeat(244)}`);
+  });
+
+  it('shortens the longest that a request line can hold in no time', () => {
+    const start = performance.now();
+    for (let i = 0; i < 100; i++) cleanFileName(`${'x'.repeat(16_000)}.jpeg`);
+    assert.ok(performance.now() - start < 200);
   });
 });
 

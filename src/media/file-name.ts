@@ -1,6 +1,7 @@
 /** Names of files: cleaned when they come, quoted when they go. */
 
 const FILE_NAME_BYTES_MAX = 255;
+const EXTENSION_CHARACTERS_MAX = 16;
 /** Controls, and what turns the direction of text around, so that `exe.jpg` is what it seems. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
@@ -10,14 +11,19 @@ export function cleanFileName(name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
   let cleaned = name.toWellFormed().replace(HIDDEN, '').replace(/[/\\]/g, '_').trim();
   if (/^\.+$/.test(cleaned)) cleaned = '';
-  while (Buffer.byteLength(cleaned) > FILE_NAME_BYTES_MAX) cleaned = shorten(cleaned);
+  if (Buffer.byteLength(cleaned) > FILE_NAME_BYTES_MAX) cleaned = shorten(cleaned);
   return cleaned === '' ? undefined : cleaned;
 }
 
-/** Takes a character off the end, but keeps an extension. */
+/** Takes characters off the end, but keeps an extension. */
 function shorten(name: string): string {
-  const [, stem = name, extension = ''] = /^(.+?)(\.[^.]{1,16})?$/s.exec(name) ?? [];
-  return Array.from(stem).slice(0, -1).join('') + extension;
+  const dot = name.lastIndexOf('.');
+  const extension = dot > 0 && name.length - dot - 1 <= EXTENSION_CHARACTERS_MAX ? name.slice(dot) : '';
+  const stem = name.slice(0, name.length - extension.length);
+  const room = new Uint8Array(FILE_NAME_BYTES_MAX - Buffer.byteLength(extension));
+  // Only whole characters find room.
+  const { read } = new TextEncoder().encodeInto(stem, room);
+  return stem.slice(0, read) + extension;
 }
 
 /** `Content-Disposition` as in RFC 6266: names that aren't plain ASCII in UTF-8, with a stand-in for old clients. */
