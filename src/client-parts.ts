@@ -139,6 +139,7 @@ export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientPart
     rooms,
     clock,
     rateLimits,
+    accounts: { find: accounts.users.find.bind(accounts.users) },
     delayMsMax: config.delayed_events.delay_max,
     perUserMax: config.delayed_events.per_user_max,
   });

@@ -8,7 +8,7 @@ export interface SourceText {
 
 /** Lowest first: a part imports only from parts below it. Parts on one line are of one height and may not meet. */
 export const LAYERS: readonly (readonly string[])[] = [
-  ['protocol', 'clock', 'lru'],
+  ['protocol', 'clock', 'keyed-locks', 'lru'],
   ['config'],
   ['telemetry'],
   ['storage'],
@@ -37,6 +37,7 @@ export const LAYERS: readonly (readonly string[])[] = [
 const GROUND = new Set([
   'protocol',
   'clock',
+  'keyed-locks',
   'lru',
   'config',
   'telemetry',

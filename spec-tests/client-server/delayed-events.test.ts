@@ -78,6 +78,39 @@ describe('delayed events', () => {
     assert.equal((await act(delayId, 'dance')).status, 400);
   });
 
+  it('are either sent or cancelled, whatever is asked at once', async () => {
+    for (let round = 0; round < 12; round++) {
+      const delayId = await schedule(60_000, `race ${round}`);
+      const actions = round % 2 === 0 ? ['send', 'cancel'] : ['send', 'restart', 'cancel'];
+      const statuses = await Promise.all(actions.map(async (action) => (await act(delayId, action)).status));
+      const wasCancelled = statuses.at(-1) === 200;
+      assert.notEqual(statuses[0] === 200, wasCancelled, `${statuses}`);
+      assert.equal((await said()).includes(`race ${round}`), !wasCancelled);
+    }
+  });
+
+  it('are not sent for who is suspended or locked by then, nor taken from them', async () => {
+    const admin = await hs.register('root', { admin: true });
+    for (const [what, key] of [
+      ['suspend', 'suspended'],
+      ['lock', 'locked'],
+    ] as const) {
+      const user = await hs.register(what);
+      await user.request('POST', `${V3}/join/${room}`, {});
+      const later = (txnId: string) =>
+        user.request('PUT', `${V3}/rooms/${room}/send/m.room.message/${txnId}?org.matrix.msc4140.delay=60000`, {
+          msgtype: 'm.text',
+          body: `by ${what}`,
+        });
+      const { delay_id: delayId } = (await later('a')).body;
+      const target = `${V1}/admin/${what}/${encodeURIComponent(user.userId)}`;
+      assert.equal((await admin.request('PUT', target, { [key]: true })).status, 200);
+      assert.equal((await act(delayId, 'send')).status, 403);
+      assert.equal((await later('b')).status, key === 'locked' ? 401 : 403);
+      assert.ok(!(await said()).includes(`by ${what}`));
+    }
+  });
+
   it('are put off by restarts', async () => {
     const delayId = await schedule(600, 'heartbeat');
     for (let i = 0; i < 4; i++) {

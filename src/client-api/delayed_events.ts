@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DELAYED_ACTIONS, type DelayedEvents, type DelayedRow, type DelayedStatus } from '../delayed-events/index.ts';
 import { type Requester, type Route, route } from '../http/route.ts';
 import { jsonObjectSchema, queryInteger, roomIdSchema } from '../http/schema.ts';
-import { invalidParam } from '../protocol/errors.ts';
+import { invalidParam, MatrixError } from '../protocol/errors.ts';
 import type { RoomId } from '../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject, readString } from '../protocol/json/index.ts';
 import { STICKY_PARAM } from './paths.ts';
@@ -128,6 +128,7 @@ export function withDelays(routes: readonly Route[], delayedEvents: DelayedEvent
         if (typeof delayMs !== 'number' || !isRequester(requester) || !isJsonObject(params) || !isJsonObject(body)) {
           return one.handle(request);
         }
+        if (requester.isSuspended) throw new MatrixError('M_USER_SUSPENDED', 'This account has been suspended');
         const isState = one.operationId === 'setRoomStateWithKey';
         return {
           delay_id: await delayedEvents.schedule({

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import { type Job, type Jobs, job } from '../jobs/index.ts';
+import { KeyedLocks } from '../keyed-locks.ts';
 import { forbidden, invalidParam, limitExceeded, MatrixError, notFound } from '../protocol/errors.ts';
 import type { EventId, RoomId, UserId } from '../protocol/ids/index.ts';
 import { isJsonObject, type JsonObject } from '../protocol/json/index.ts';
@@ -45,6 +46,9 @@ export interface DelayedEventsDeps {
   readonly rooms: Rooms;
   readonly clock: Clock;
   readonly rateLimits: RateLimits;
+  readonly accounts: {
+    find(userId: UserId): Promise<{ readonly isLocked: boolean; readonly isSuspended: boolean } | undefined>;
+  };
   /** 0: there are none. */
   readonly delayMsMax: number;
   readonly perUserMax: number;
@@ -61,6 +65,8 @@ const ATTEMPTS_MAX = 100;
 /** Events that are sent later; they outlive restarts. MSC4140. */
 export class DelayedEvents {
   readonly #deps: DelayedEventsDeps;
+  /** What is asked for the same event goes one after the other: who cancels in time must be told no lie. */
+  readonly #locks = new KeyedLocks();
 
   constructor(deps: DelayedEventsDeps) {
     this.#deps = deps;
@@ -73,7 +79,7 @@ export class DelayedEvents {
         name: SEND_JOB,
         payload: z.object({ delayId: z.string() }),
         attemptsMax: ATTEMPTS_MAX,
-        handle: ({ delayId }) => this.#sendDue(delayId),
+        handle: ({ delayId }) => this.#locks.run(delayId, () => this.#sendDue(delayId)),
       }),
       job({
         name: CLEAN_JOB,
@@ -114,10 +120,16 @@ export class DelayedEvents {
    * @throws MatrixError 404, 409 where something else was done, or that of sending
    */
   async act(delayId: string, action: DelayedAction): Promise<void> {
+    await this.#locks.run(delayId, () => this.#act(delayId, action));
+  }
+
+  async #act(delayId: string, action: DelayedAction): Promise<void> {
     const row = await this.#deps.database.read((tx) => findDelayed(tx, delayId));
     if (row === undefined) throw notFound('There is no such delayed event');
     if (row.status !== 'scheduled') return assertDone(row, action);
     if (action === 'send') return this.#send(row, 'action');
+    // A crash may have come between the event and the note of it.
+    if ((await this.#deps.rooms.findDelayed(row.user_id, delayId)) !== undefined) throw conflict();
     if (action === 'restart') return this.#restart(row);
     const cancelled = { status: 'cancelled', reason: 'action', finalised_ts: this.#deps.clock.now() } as const;
     await this.#deps.database.write('main', async (tx) => void (await updateScheduled(tx, delayId, cancelled)));
@@ -165,7 +177,11 @@ export class DelayedEvents {
   }
 
   async #send(row: DelayedRow, reason: 'action' | 'delay'): Promise<void> {
-    const { database, rateLimits, clock } = this.#deps;
+    const { accounts, database, rateLimits, clock } = this.#deps;
+    const account = await accounts.find(row.user_id);
+    if (account === undefined || account.isLocked || account.isSuspended) {
+      throw new MatrixError('M_USER_SUSPENDED', 'The account of who wanted this to be sent is suspended or locked');
+    }
     rateLimits.take('message', row.user_id);
     const sent = { status: 'sent', reason, event_id: await this.#append(row), finalised_ts: clock.now() } as const;
     await database.write('main', async (tx) => void (await updateScheduled(tx, row.delay_id, sent)));

@@ -182,6 +182,11 @@ export class Rooms {
     return this.#messages.setState(request);
   }
 
+  /** What a delayed event became, if it was sent. MSC4140 */
+  findDelayed(sender: UserId, delayId: string): Promise<EventId | undefined> {
+    return this.#messages.findDelayed(sender, delayId);
+  }
+
   /** See Messages.redact. */
   redact(request: RedactRequest): Promise<EventId> {
     return this.#messages.redact(request);

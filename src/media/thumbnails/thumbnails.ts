@@ -1,10 +1,11 @@
 /** Small versions of pictures: made once, kept as files. */
+
+import { KeyedLocks } from '../../keyed-locks.ts';
 import { MatrixError, notFound, tooLarge } from '../../protocol/errors.ts';
 import type { ServerName } from '../../protocol/ids/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { Blobs } from '../blobs/blobs.ts';
 import { essenceOf } from '../content-types.ts';
-import { KeyedLocks } from '../keyed-locks.ts';
 import type { MediaItem } from '../media-item.ts';
 import type { Servable } from '../serve.ts';
 import {

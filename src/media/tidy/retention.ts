@@ -1,8 +1,8 @@
 /** What goes with time: announced uploads that never came, old files where that is wanted, previews, other servers' files. */
 import type { Clock } from '../../clock.ts';
+import { KeyedLocks } from '../../keyed-locks.ts';
 import type { ServerName } from '../../protocol/ids/index.ts';
 import type { Database } from '../../storage/index.ts';
-import { KeyedLocks } from '../keyed-locks.ts';
 import { deleteExpiredPending, findMedia, type MediaRow } from '../store/media-rows.ts';
 import { takeOldPreviews } from '../store/preview-rows.ts';
 import { listUnusedSince, remoteBytes } from '../store/tidy-rows.ts';

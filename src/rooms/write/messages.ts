@@ -1,3 +1,4 @@
+import { KeyedLocks } from '../../keyed-locks.ts';
 import { forbidden, invalidParam, MatrixError, missingParam, notFound } from '../../protocol/errors.ts';
 import { STICKY_MS_MAX } from '../../protocol/event/index.ts';
 import {
@@ -16,7 +17,7 @@ import type { WriteDeps } from './deps.ts';
 import type { HotRoom } from './hot-room.ts';
 import type { Memberships } from './memberships.ts';
 import type { ClientTransaction } from './pending.ts';
-import { annotationOf, assertMayRelate, nameOf, Turns } from './relation-checks.ts';
+import { annotationOf, assertMayRelate, nameOf } from './relation-checks.ts';
 
 /** A client's transaction; its scope is made of the endpoint and what it is called on. */
 export type TransactionOf = Omit<ClientTransaction, 'scope'>;
@@ -55,7 +56,8 @@ const RELATED_REDACTED_MAX = 1_000;
 export class Messages {
   readonly #deps: WriteDeps;
   readonly #memberships: Memberships;
-  readonly #annotating = new Turns();
+  /** Two equal annotations at once would both find none. */
+  readonly #annotating = new KeyedLocks();
 
   constructor(deps: WriteDeps, memberships: Memberships) {
     this.#deps = deps;
@@ -107,6 +109,11 @@ export class Messages {
     const eventId = await this.#deps.transactions.once(transaction, append);
     if (type === 'm.room.guest_access') await this.#removeGuests(roomId);
     return eventId;
+  }
+
+  /** What a delayed event of this sender became; undefined where it was not sent. MSC4140 */
+  findDelayed(sender: UserId, delayId: string): Promise<EventId | undefined> {
+    return this.#deps.transactions.find(delayedTransaction(sender, delayId));
   }
 
   /**
@@ -197,8 +204,12 @@ function transactionOf(
   { transaction, delayId, sender }: Pick<SendRequest, 'transaction' | 'delayId' | 'sender'>,
   scope: string,
 ): ClientTransaction | undefined {
-  if (delayId !== undefined) return { userId: sender, deviceId: DELAYED_DEVICE, scope: 'delayed', txnId: delayId };
+  if (delayId !== undefined) return delayedTransaction(sender, delayId);
   return transaction === undefined ? undefined : { ...transaction, scope };
+}
+
+function delayedTransaction(userId: UserId, delayId: string): ClientTransaction {
+  return { userId, deviceId: DELAYED_DEVICE, scope: 'delayed', txnId: delayId };
 }
 
 function proposalOf(

@@ -52,23 +52,6 @@ export async function assertMayRelate(tx: ReadTx, reader: EventReader, sent: Sen
   }
 }
 
-/** Runs what has the same name one after the other: two equal annotations at once would both find none. */
-export class Turns {
-  readonly #last = new Map<string, Promise<unknown>>();
-
-  /** Runs `work` when what came before it under this name is over. */
-  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const running = (this.#last.get(name) ?? Promise.resolve()).then(work);
-    const settled = running.catch(() => undefined);
-    this.#last.set(name, settled);
-    try {
-      return await running;
-    } finally {
-      if (this.#last.get(name) === settled) this.#last.delete(name);
-    }
-  }
-}
-
 function duplicateAnnotation(): MatrixError {
   return new MatrixError('M_DUPLICATE_ANNOTATION', 'You have annotated this event with the same key');
 }

@@ -35,9 +35,13 @@ export class Transactions {
     await this.#database.write('main', (tx) => deleteTransactionsBefore(tx, now - KEPT_MS));
   }
 
-  async #findOrSend(transaction: ClientTransaction, send: () => Promise<EventId>): Promise<EventId> {
-    const { userId, deviceId, scope, txnId } = transaction;
+  /** The event that a transaction made; undefined where it was not done. */
+  find({ userId, deviceId, scope, txnId }: ClientTransaction): Promise<EventId | undefined> {
     const key = { user_id: userId, device_id: deviceId, scope, txn_id: txnId };
-    return (await this.#database.read((tx) => findTransaction(tx, key))) ?? send();
+    return this.#database.read((tx) => findTransaction(tx, key));
+  }
+
+  async #findOrSend(transaction: ClientTransaction, send: () => Promise<EventId>): Promise<EventId> {
+    return (await this.find(transaction)) ?? send();
   }
 }
