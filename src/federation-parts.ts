@@ -137,8 +137,10 @@ export function makeFederationParts(deps: FederationPartsDeps): FederationParts 
       ephemeral.start();
       deviceNews.start();
       presenceNews.start();
+      federated.completion.start();
     },
     [Symbol.asyncDispose]: async () => {
+      await federated.completion[Symbol.asyncDispose]();
       ephemeral[Symbol.dispose]();
       presenceNews[Symbol.dispose]();
       await deviceNews[Symbol.asyncDispose]();

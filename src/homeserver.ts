@@ -243,6 +243,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     log,
   });
   parts.use(roomParts.typing);
+  await roomParts.rooms.partial.load(database);
   jobs.declare(
     job({
       name: 'devices.delete_expired',

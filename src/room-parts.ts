@@ -72,6 +72,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     erasedUsers: accounts.users,
     rates: deps.rateLimits,
     federation: deps.federation,
+    partialJoins: config.federation.partial_joins,
     log,
     personalSettings: {
       // A room may claim any other one as its predecessor; it must be named by that one's tombstone too.
@@ -112,6 +113,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     receipts,
     unread,
     typing,
+    partial: rooms.partial,
     summaries: new Summaries(),
   });
   const outbox = new ToDeviceOutbox();

@@ -31,7 +31,7 @@ import { membersOf, type RandomRoom } from './random-room.ts';
 const ORIGIN = need(parseServerName('s1.example'));
 const RECEIVERS = ['r1.example', 'r2.example', 'r3.example'] as const;
 
-/** Three servers that have nothing in common but the rooms. */
+/** Three servers that have nothing in common but the rooms. The last one joins them with a part of their state (MSC3902). */
 export async function openReceivers(): Promise<{ readonly receivers: readonly FuzzReceiver[] } & AsyncDisposable> {
   await using parts = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'inglenook-fuzz-'));
@@ -43,7 +43,7 @@ export async function openReceivers(): Promise<{ readonly receivers: readonly Fu
     const file = { dialect: 'sqlite', path: path.join(folder, `${name}.db`) } as const;
     const database = parts.use(await openDatabase(file, migrations, { clock: systemClock, streams: [eventsStream] }));
     await knowKeys(database, keys);
-    const receiver = new FuzzReceiver(name, need(keys[index]), database);
+    const receiver = new FuzzReceiver(name, need(keys[index]), database, index === RECEIVERS.length - 1);
     parts.use(receiver);
     receivers.push(receiver);
   }
@@ -76,9 +76,11 @@ export class FuzzReceiver implements AsyncDisposable {
   readonly #database: Database;
   readonly #calls: RoomCalls;
   readonly #federation: Federation;
+  readonly #isPartial: boolean;
 
-  constructor(name: string, key: SigningKey, database: Database) {
+  constructor(name: string, key: SigningKey, database: Database, isPartial: boolean) {
     this.name = name;
+    this.#isPartial = isPartial;
     this.#database = database;
     const serverName = need(parseServerName(name));
     this.#federation = new Federation({
@@ -114,6 +116,10 @@ export class FuzzReceiver implements AsyncDisposable {
   /** Joins a room, by an event of its own. */
   async join(room: RandomRoom): Promise<void> {
     this.#calls.room = room;
+    if (this.#isPartial) {
+      const { promise: isGiven, resolve: give } = Promise.withResolvers<void>();
+      this.#calls.withheld = { joinId: undefined, isGiven, give };
+    }
     await this.rooms.join({ roomId: room.builder.roomId, userId: need(parseUserId(`@u:${this.name}`)), via: [ORIGIN] });
   }
 
@@ -128,6 +134,12 @@ export class FuzzReceiver implements AsyncDisposable {
       for (const [id, error] of outcomes) assert.notEqual(error, 'internal error', id);
       start += count;
     }
+  }
+
+  /** Gives the members whom it joined the room without; resolves when the room is whole. */
+  async complete(room: RandomRoom): Promise<void> {
+    this.#calls.withheld?.give();
+    assert.ok(await this.rooms.partial.isWhole(room.builder.roomId), 'it becomes whole');
   }
 
   /** What the server brought together by events of its own is part of the room. */
@@ -197,6 +209,7 @@ export class FuzzReceiver implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.rooms.federated?.completion[Symbol.asyncDispose]();
     await this.#federation[Symbol.asyncDispose]();
   }
 }
@@ -205,6 +218,8 @@ export class FuzzReceiver implements AsyncDisposable {
 class RoomCalls extends FederationCalls {
   room: RandomRoom | undefined;
   chance: Chance | undefined;
+  /** Members that the join is answered without, until they are given. */
+  withheld: { joinId: EventId | undefined; readonly isGiven: Promise<void>; readonly give: () => void } | undefined;
 
   override async makeJoin(_server: unknown, _roomId: RoomId, userId: string) {
     const { builder, heads } = this.#room;
@@ -220,13 +235,16 @@ class RoomCalls extends FederationCalls {
     const event = parsePdu(pdu, this.#room.builder.rules);
     const before = this.#room.stateAfter(event.prevEvents);
     this.#room.add(event);
-    const state = this.#events(before.values());
+    const all = this.#events(before.values());
+    const { withheld } = this;
+    if (withheld !== undefined) withheld.joinId = event.eventId;
+    const state = withheld === undefined ? all : all.filter((one) => one.type !== 'm.room.member');
     return {
       event: pdu,
       state,
-      authChain: this.#authChain([event, ...this.#eventsOf(before.values())]),
-      membersOmitted: false,
-      serversInRoom: [],
+      authChain: this.#authChain([event, ...state.map((one) => parsePdu(one, this.#room.builder.rules))]),
+      membersOmitted: withheld !== undefined,
+      serversInRoom: [ORIGIN],
     };
   }
 
@@ -259,6 +277,7 @@ class RoomCalls extends FederationCalls {
   }
 
   override async stateIds(_server: unknown, _roomId: RoomId, eventId: EventId) {
+    if (eventId === this.withheld?.joinId) await this.withheld.isGiven;
     const before = this.#before(eventId);
     const chain = this.#authChain(this.#eventsOf(before.values()));
     return {

@@ -43,6 +43,10 @@ export const federationSection = z
     old_signing_keys: z.array(oldKey).prefault([]).meta({
       description: 'Keys that signed events of this server before and no longer do.',
     }),
+    partial_joins: z.boolean().prefault(true).meta({
+      description:
+        'Whether rooms of other servers are joined without most of their members, which are fetched afterwards: large rooms can be used in seconds.',
+    }),
     request_timeout: durationMs({ minMs: 1000 }).prefault('30s').meta({
       description: 'How long another server may take to answer; joining a room may take longer.',
     }),

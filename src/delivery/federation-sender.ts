@@ -26,7 +26,7 @@ export interface FederationSenderDeps {
   readonly cursors: Cursors;
   readonly clock: Clock;
   readonly federation: Federation;
-  readonly rooms: Pick<Rooms, 'events' | 'stateTree' | 'stateKeys'>;
+  readonly rooms: Pick<Rooms, 'events' | 'stateTree' | 'stateKeys' | 'partial'>;
   readonly edus: DurableEdus;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }

@@ -19,10 +19,10 @@ const ROOMS_MAX = 5_000;
  * differs between the two: a message costs a look-up, a member event two reads.
  */
 export class RoomServers {
-  readonly #rooms: Pick<Rooms, 'events' | 'stateTree' | 'stateKeys'>;
+  readonly #rooms: Pick<Rooms, 'events' | 'stateTree' | 'stateKeys' | 'partial'>;
   readonly #known = new LRUCache<number, Known>({ max: ROOMS_MAX });
 
-  constructor(rooms: Pick<Rooms, 'events' | 'stateTree' | 'stateKeys'>) {
+  constructor(rooms: Pick<Rooms, 'events' | 'stateTree' | 'stateKeys' | 'partial'>) {
     this.#rooms = rooms;
   }
 
@@ -32,7 +32,9 @@ export class RoomServers {
     if (known === undefined) return new Set();
     if (known.root !== root) known = await this.#move(tx, known, root);
     this.#known.set(roomNid, known);
-    return known.servers;
+    // Of a room that we know a part of, another server has told us.
+    const told = this.#rooms.partial.find(roomNid)?.servers;
+    return told === undefined ? known.servers : known.servers.union(told);
   }
 
   async #load(tx: ReadTx, roomNid: number): Promise<Known | undefined> {

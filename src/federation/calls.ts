@@ -76,11 +76,18 @@ export class FederationCalls {
     return this.#template(server, `${V1}/make_leave/${e(roomId)}/${e(userId)}`);
   }
 
-  async sendJoin(server: ServerName, roomId: RoomId, eventId: EventId, event: JsonObject): Promise<JoinedRoom> {
+  /** `omitMembers`: whether a part of the state will do (MSC3706). */
+  async sendJoin(
+    server: ServerName,
+    roomId: RoomId,
+    eventId: EventId,
+    event: JsonObject,
+    omitMembers: boolean,
+  ): Promise<JoinedRoom> {
     const answer = await this.client.request({
       destination: server,
       method: 'PUT',
-      path: `${V2}/send_join/${e(roomId)}/${e(eventId)}`,
+      path: `${V2}/send_join/${e(roomId)}/${e(eventId)}${omitMembers ? '?omit_members=true' : ''}`,
       content: event,
       timeoutMs: JOIN_TIMEOUT_MS,
       bodyBytesMax: JOIN_BYTES_MAX,
@@ -256,23 +263,14 @@ export class FederationCalls {
   }
 
   claimKeys(server: ServerName, oneTimeKeys: JsonObject, timeoutMs: number): Promise<JsonObject> {
+    const content = { one_time_keys: oneTimeKeys };
     const path = `${V1}/user/keys/claim`;
-    return this.client.request({
-      destination: server,
-      method: 'POST',
-      path,
-      content: { one_time_keys: oneTimeKeys },
-      timeoutMs,
-    });
+    return this.client.request({ destination: server, method: 'POST', path, content, timeoutMs });
   }
 
   #get(server: ServerName, path: string, timeoutMs?: number): Promise<JsonObject> {
-    return this.client.request({
-      destination: server,
-      method: 'GET',
-      path,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    });
+    const timeout = timeoutMs === undefined ? {} : { timeoutMs };
+    return this.client.request({ destination: server, method: 'GET', path, ...timeout });
   }
 
   async #template(server: ServerName, path: string): Promise<MembershipTemplate> {

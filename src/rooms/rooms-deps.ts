@@ -40,6 +40,8 @@ export interface RoomsDeps {
   readonly personalSettings?: PersonalRoomSettings;
   /** Without it, rooms end at this server. */
   readonly federation?: RoomFederation | undefined;
+  /** Whether rooms are joined with a part of their state, where that is possible. Default true. */
+  readonly partialJoins?: boolean;
   readonly log?: ReceiveLog | undefined;
   /** Is told when a user has nothing more to type in a room. */
   readonly typing?: TypingEnd;

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { EventId, RoomAlias, RoomId, ServerName, UserId } from '../protocol/ids/index.ts';
 import type { Database } from '../storage/index.ts';
+import { PartialRooms } from './partial-rooms.ts';
 import { PolicyServers } from './policy-servers.ts';
 import { makeReading, type Reading, RemoteRoomPreviews, RoomReads } from './read/index.ts';
 import { explainState } from './receive/explain-state.ts';
@@ -41,6 +42,8 @@ export class Rooms {
   readonly events = new EventReader();
   readonly stateTree = new StateTree();
   readonly stateKeys = new StateKeys();
+  /** The rooms that were joined with a part of their state. */
+  readonly partial = new PartialRooms();
   /** What readers share, for those who read in their own way (sync, receipts). */
   readonly reading: Reading;
   /** Timelines, events, state and members as clients get them. */
@@ -97,25 +100,14 @@ export class Rooms {
     const reviews = policyServers && this.#reviews(policyServers, () => writer);
     const common = { hotRooms, clock, serverName, forgetsOnLeave };
     const writer = new RoomWriter({ ...common, batches, signingKey, pushRules, shadows, reviews });
-    const received = {
-      ...stores,
-      ...common,
-      database,
-      hub,
-      accounts,
-      invitePolicy,
-      writer,
-      log,
-      shadows,
-      limits,
-      erasedUsers,
-    };
-    this.federated =
-      federation && policyServers
-        ? new FederatedRooms({ ...received, federation, policyServers }, this.reading.states)
-        : undefined;
+    const { partial } = this;
+    const joining = { hub, partial, partialJoins: deps.partialJoins ?? true };
+    const asked = { accounts, invitePolicy, shadows, limits, erasedUsers };
+    const received = { ...stores, ...common, ...joining, ...asked, database, writer, log };
+    const others = federation && policyServers && { ...received, federation, policyServers };
+    this.federated = others && new FederatedRooms(others, this.reading.states);
     this.explainState = (roomId, eventId) => explainState({ ...stores, database, hotRooms }, roomId, eventId);
-    this.reads = new RoomReads(this.reading, this.federated?.history);
+    this.reads = new RoomReads(this.reading, this.federated?.history, partial);
     const write = {
       database,
       hotRooms,
@@ -127,6 +119,7 @@ export class Rooms {
       transactions: this.#transactions,
       writer,
       federated: this.federated,
+      partial,
       guests: deps.guests ?? NO_GUESTS,
       invitePolicy,
       shadows,

@@ -5,6 +5,7 @@ import type { RoomId, UserId } from '../protocol/ids/index.ts';
 import { isJsonArray, type JsonObject } from '../protocol/json/index.ts';
 import type { ReadTx } from '../storage/index.ts';
 import type { Receipts, Typing, TypingInRoom, UnreadCounts, UnreadRequest, UnreadRoom } from './ephemeral/index.ts';
+import type { PartialRooms } from './partial-rooms.ts';
 import { standingOf } from './read/access.ts';
 import { type Reading, RoomSight, type Viewer } from './read/index.ts';
 import { withRelated } from './read/related-filter.ts';
@@ -34,6 +35,7 @@ export interface SyncSourceDeps {
   readonly unread: UnreadCounts;
   readonly typing: Typing;
   readonly summaries: Summaries;
+  readonly partial: PartialRooms;
 }
 
 /** The state that goes with an invite or a knock. Spec: client-server-api/#stripped-state */
@@ -53,6 +55,16 @@ export class SyncSource {
 
   constructor(deps: SyncSourceDeps) {
     this.#deps = deps;
+  }
+
+  /** Whether members of the room are still missing. */
+  isPartial(roomNid: number): boolean {
+    return this.#deps.partial.find(roomNid) !== undefined;
+  }
+
+  /** The position at which a room became whole that was partial; 0 for all others. */
+  completedAt(roomNid: number): number {
+    return this.#deps.partial.completedAt(roomNid) ?? 0;
   }
 
   listRoomsOfUser(tx: ReadTx, userId: UserId): Promise<readonly RoomMembershipRow[]> {

@@ -45,6 +45,7 @@ export function joinsRoutes({ federated }: { readonly federated: FederatedRooms 
         const event = await serveMemberships.accept('join', { origin, roomId, eventId, pdu });
         const served = await serveHistory.stateBefore(roomId, eventId);
         const partial = query.omit_members === true ? pruneMembers(served) : undefined;
+        if (partial !== undefined) serveHistory.oweRest(origin, eventId);
         const { state, authChain } = partial ?? served;
         const members = partial === undefined ? '' : `,"servers_in_room":${JSON.stringify(partial.servers)}`;
         return rawJson(

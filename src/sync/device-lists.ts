@@ -116,6 +116,8 @@ class Past {
   }
 
   async wasJoined(roomNid: number, userId: UserId): Promise<boolean> {
+    // Then its members weren't known.
+    if (this.rooms.completedAt(roomNid) > this.position) return false;
     const state = await this.#state(roomNid);
     const nid = state && (await eventAt(this.tx, this.rooms, state, 'm.room.member', userId));
     if (nid === undefined) return false;

@@ -41,6 +41,7 @@ forEachDatabase((_, open) => {
       listRoomsOfUser: async (_tx: unknown, userId: UserId) => listRooms(userId),
       lastPositions: async () => new Map([[1, { events: 7, receipts: 3 }]]),
       typingIn: () => ({ position: 4, userIds: [] }),
+      completedAt: () => 0,
     };
     const users = new OnlineUsers({
       database,

@@ -15,7 +15,7 @@ const IDLE_ROOMS_MAX = 300_000;
 /** The streams that are kept by user. */
 const USER_STREAMS: readonly string[] = ['account_data', STICKY];
 
-type UserRooms = Pick<SyncRooms, 'listRoomsOfUser' | 'lastPositions' | 'typingIn'>;
+type UserRooms = Pick<SyncRooms, 'listRoomsOfUser' | 'lastPositions' | 'typingIn' | 'completedAt'>;
 
 interface ActiveUser {
   readonly tracker: Tracker;
@@ -145,7 +145,7 @@ export class OnlineUsers {
       for (const { room_id: roomId, room_nid: roomNid, membership } of rows) {
         if (membership !== 'join') continue;
         const { events = 0, receipts = 0 } = last.get(roomNid) ?? {};
-        tracker.noteRoom('events', roomId, events);
+        tracker.noteRoom('events', roomId, Math.max(events, this.#rooms.completedAt(roomNid)));
         tracker.noteRoom('receipts', roomId, receipts);
         tracker.noteRoom('typing', roomId, this.#rooms.typingIn(roomId)?.position ?? 0);
       }

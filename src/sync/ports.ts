@@ -17,6 +17,10 @@ import type {
 import type { ReadTx } from '../storage/index.ts';
 
 export interface SyncRooms {
+  /** Whether members of the room are still missing (MSC3902). */
+  isPartial(roomNid: number): boolean;
+  /** The position at which a room became whole that was partial; 0 for all others. */
+  completedAt(roomNid: number): number;
   listRoomsOfUser(tx: ReadTx, userId: UserId): Promise<readonly RoomMembershipRow[]>;
   /** Where the streams of events and receipts stand in each room. */
   lastPositions(

@@ -43,7 +43,8 @@ export class RoomChunks {
   /** The newest events of a range, newest first. */
   async read(tx: ReadTx, range: ChunkRange): Promise<readonly StoredEvent[]> {
     const nids = this.#kept(range) ?? (await this.#afterReading(tx, range));
-    if (nids !== undefined) return this.#rooms.eventsByNids(tx, nids);
+    // What was there may be refused by now: a room that lacked members has become whole.
+    if (nids !== undefined) return (await this.#rooms.eventsByNids(tx, nids)).filter((one) => !one.isRefused);
     const { roomNid, after = BEGINNING, upTo, limit } = range;
     return this.#rooms.eventsInRoom(tx, roomNid, { from: upTo, to: after, dir: 'b', limit });
   }

@@ -54,11 +54,14 @@ export async function joinedRoom(
     visible: visibleIn(tx, context, sight, hidesNothing),
   });
   const isWhole = known === undefined || query.fullState;
-  const hasNewSummary = isWhole || chunk.limited || chunk.hidesState || chunk.events.some(changesSummary);
+  const isCompleted = known !== undefined && rooms.completedAt(room.roomNid) > known;
+  const hasNewSummary =
+    isWhole || isCompleted || chunk.limited || chunk.hidesState || chunk.events.some(changesSummary);
   const summary = hasNewSummary ? await rooms.summary(tx, room.roomNid, viewer.userId) : undefined;
   const span = { known, upTo: to.events, chunk, heroes: summary?.heroes ?? [] };
   const state = await roomState(tx, rooms, context, room, span);
-  const isNews = isWhole || chunk.limited || chunk.events.length > 0 || state.events.length > 0 || extras.isRead;
+  const isNews =
+    isWhole || isCompleted || chunk.limited || chunk.events.length > 0 || state.events.length > 0 || extras.isRead;
   const stickyJson = await stickyPart(tx, rooms, context, sight, withoutThose(extras.sticky, chunk.events));
   if (!isNews && stickyJson === '' && extras.accountData.length === 0 && extras.ephemeral.length === 0)
     return undefined;

@@ -24,11 +24,13 @@ const NOTHING: KnownPart = { position: undefined, hasOld: false };
 export async function knownPart(
   tx: ReadTx,
   rooms: SyncRooms,
-  { viewer, since }: SyncContext,
+  { viewer, since, query }: SyncContext,
   room: UserRoom,
 ): Promise<KnownPart> {
   if (since === undefined) return NOTHING;
   const position = since.events;
+  // It had no members, so that those who want all of them were not told of it.
+  if (!query.filter.room.state.lazyLoadMembers && rooms.completedAt(room.roomNid) > position) return NOTHING;
   if (room.position <= position) return room.membership === 'join' ? { position, hasOld: false } : NOTHING;
   const then = await stateAtPosition(tx, rooms, room.roomNid, position);
   const member = then && (await memberAt(tx, rooms, then, viewer.userId));

@@ -11,7 +11,7 @@ import { type DeviceListChanges, deviceListChanges } from './device-lists.ts';
 import { encryptionExtensions } from './encryption.ts';
 import type { SyncExtension } from './extension.ts';
 import { LazyMembers } from './lazy-members.ts';
-import type { OnlineUser } from './online-user.ts';
+import type { OnlineUser, UserRoom } from './online-user.ts';
 import { OnlineUsers } from './online-users.ts';
 import type { SyncRooms } from './ports.ts';
 import type { SyncContext, SyncQuery } from './request.ts';
@@ -105,10 +105,12 @@ export class Sync {
     const isExtended = since !== undefined && this.#extensions.some((one) => one.hasNews(user, viewer, since));
     if (!isForced && !isExtended && !hasNews(user, since)) return undefined;
     // Taken without waiting in between: rooms and positions are of one moment.
-    const skeleton =
+    const found =
       since === undefined
         ? initialSkeleton(user, query.filter)
         : incrementalSkeleton(user, query.filter, this.#users.positions, since, query.fullState);
+    const isShown = this.#isShown(query);
+    const skeleton = { ...found, join: found.join.filter(isShown) };
     const hasAccountData = user.newest('account_data') > (since?.accountData ?? 0);
     const isSticky = since !== undefined && hasStickyNews(user, since);
     if (!isForced && !isExtended && !hasAccountData && !isSticky && isEmpty(skeleton)) return undefined;
@@ -126,10 +128,16 @@ export class Sync {
       members: this.#members.forRequest(viewer, since && query.since),
       chunks: this.#chunks,
       lastEvents,
-      rooms: joined,
+      rooms: joined.filter(isShown),
     };
     const always = await this.#always(viewer);
     return this.#options.database.read((tx) => this.#hydrate(tx, context, skeleton, always));
+  }
+
+  /** Rooms that lack members are shown to those who load members lazily (MSC3902). */
+  #isShown({ filter }: SyncQuery): (room: UserRoom) => boolean {
+    const { rooms } = this.#options;
+    return ({ roomNid }) => filter.room.state.lazyLoadMembers || !rooms.isPartial(roomNid);
   }
 
   async #hydrate(

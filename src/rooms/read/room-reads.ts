@@ -1,5 +1,6 @@
 import type { EventId, RoomId, UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
+import { PartialRooms } from '../partial-rooms.ts';
 import { findRoom, listMembersBy, listRoomsOfUser } from '../store/index.ts';
 import { getJoinedRoom } from './access.ts';
 import { type ContextRequest, contextJson, eventJson } from './context.ts';
@@ -21,10 +22,12 @@ import type { Viewer } from './viewer.ts';
  */
 export class RoomReads {
   readonly #reading: Reading;
+  readonly #partial: PartialRooms;
   readonly #history: OlderHistory;
   readonly #joinedMembers: JoinedMembers;
 
-  constructor(reading: Reading, history: OlderHistory = NO_OLDER_HISTORY) {
+  constructor(reading: Reading, history: OlderHistory = NO_OLDER_HISTORY, partial = new PartialRooms()) {
+    this.#partial = partial;
     this.#reading = reading;
     this.#history = history;
     this.#joinedMembers = new JoinedMembers(reading);
@@ -61,22 +64,33 @@ export class RoomReads {
   }
 
   /** The state: a JSON array of events. */
-  state(request: { readonly roomId: RoomId; readonly viewer: Viewer }): Promise<string> {
+  async state(request: { readonly roomId: RoomId; readonly viewer: Viewer }): Promise<string> {
+    await this.#partial.assertWhole(request.roomId);
     return stateJson(this.#reading, request);
   }
 
   /** One state event or its content. */
-  stateEvent(request: StateEventRequest): Promise<string> {
+  async stateEvent(request: StateEventRequest): Promise<string> {
+    try {
+      return await stateEventJson(this.#reading, request);
+    } catch (error) {
+      // A member who isn't known yet.
+      const { roomId, type } = request;
+      if (type !== 'm.room.member' || this.#partial.findById(roomId) === undefined) throw error;
+    }
+    await this.#partial.assertWhole(request.roomId);
     return stateEventJson(this.#reading, request);
   }
 
   /** The member events: the answer of `/members`. */
-  members(request: MembersRequest): Promise<string> {
+  async members(request: MembersRequest): Promise<string> {
+    await this.#partial.assertWhole(request.roomId);
     return membersJson(this.#reading, request);
   }
 
   /** The joined members with their profiles: the answer of `/joined_members`. */
-  joinedMembers(request: { readonly roomId: RoomId; readonly userId: UserId }): Promise<string> {
+  async joinedMembers(request: { readonly roomId: RoomId; readonly userId: UserId }): Promise<string> {
+    await this.#partial.assertWhole(request.roomId);
     return this.#joinedMembers.json(request);
   }
 

@@ -69,7 +69,7 @@ export class Backfill {
   async #fill(room: HotRoom, gaps: readonly { readonly missing_event_id: EventId }[]): Promise<boolean> {
     const facts = { roomId: room.roomId, roomNid: room.roomNid, rules: room.rules };
     const wanted = gaps.map((gap) => gap.missing_event_id);
-    for (const server of serversToAsk(room, this.#deps.serverName)) {
+    for (const server of serversToAsk(room, this.#deps.serverName, this.#deps.partial)) {
       try {
         const pdus = await this.#deps.federation.calls.backfill(server, room.roomId, wanted, EVENTS_MAX);
         const parsed = pdus.flatMap((pdu) => tryParse(facts, pdu) ?? []);

@@ -4,6 +4,7 @@ import type { RoomId, ServerName } from '../../protocol/ids/index.ts';
 import type { RoomVersionRules } from '../../protocol/room-versions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { Hub } from '../../streams/index.ts';
+import type { PartialRooms } from '../partial-rooms.ts';
 import type { PolicyServers } from '../policy-servers.ts';
 import type { ErasedUsers } from '../read/reading.ts';
 import type { EventReader, StateKeys } from '../store/index.ts';
@@ -41,6 +42,9 @@ export interface ReceiveDeps {
   readonly stateTree: StateTree;
   readonly stateKeys: StateKeys;
   readonly federation: RoomFederation;
+  readonly partial: PartialRooms;
+  /** Whether rooms are joined with a part of their state where the other server can do that. */
+  readonly partialJoins: boolean;
   readonly policyServers: PolicyServers;
   readonly shadows: Shadows;
   readonly limits: MembershipLimits;

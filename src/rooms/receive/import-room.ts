@@ -1,7 +1,14 @@
 /** A room as another server gives it to whoever joins: checked, and written in bulk. */
 import { authStateOf, checkAuth } from '../../protocol/auth/index.ts';
 import type { Event } from '../../protocol/event/index.ts';
-import { createEventIdOf, type EventId, parseUserId, serverNameOf, type UserId } from '../../protocol/ids/index.ts';
+import {
+  createEventIdOf,
+  type EventId,
+  parseUserId,
+  type ServerName,
+  serverNameOf,
+  type UserId,
+} from '../../protocol/ids/index.ts';
 import { type JsonObject, readString } from '../../protocol/json/index.ts';
 import { IMPLICIT_ROOM_VERSION } from '../../protocol/room-versions/index.ts';
 import { type StateKey, stateKeyOf } from '../../protocol/state/index.ts';
@@ -9,27 +16,30 @@ import type { WriteTx } from '../../storage/index.ts';
 import type { MembershipNews, StreamNews } from '../news.ts';
 import { MEMBERS } from '../news.ts';
 import { insertGap, nidsOf, placeOutlier } from '../store/graph-rows.ts';
-import { deleteExtremities, replaceMembers } from '../store/import-rows.ts';
+import { deleteExtremities, insertMembers, replaceMembers } from '../store/import-rows.ts';
 import {
   advanceRoomState,
+  deletePartialRoom,
   findRoom,
   insertEvent,
   insertExtremity,
   type Membership,
-  putMembership,
+  type MembershipRow,
+  putPartialRoom,
 } from '../store/index.ts';
 import type { StateChange } from '../store/state-tree.ts';
 import { digestAfter, EMPTY_DIGEST } from '../write/digest.ts';
 import type { ReceiveDeps, RoomFacts } from './deps.ts';
-import { keepOutliers, outlierRow, tryParse } from './outliers.ts';
+import { memberRowOf } from './member-rows.ts';
+import { type KeptEvents, keepOutliers, outlierRow, tryParse } from './outliers.ts';
 
 /** A room as it was given. */
 export interface GivenRoom {
   readonly state: readonly JsonObject[];
   readonly authChain: readonly JsonObject[];
+  /** Of a room with only a part of its state (MSC3706): who gave it, and who has the rest. */
+  readonly partial: { readonly via: ServerName; readonly servers: readonly ServerName[] } | undefined;
 }
-
-const MEMBERSHIPS: ReadonlySet<string> = new Set(['join', 'invite', 'knock', 'leave', 'ban'] satisfies Membership[]);
 
 /**
  * Takes over a room with the join by which we got into it; what we knew of its state before is replaced. Resolves when it is
@@ -38,12 +48,14 @@ const MEMBERSHIPS: ReadonlySet<string> = new Set(['join', 'invite', 'knock', 'le
  */
 export async function importRoom(deps: ReceiveDeps, room: RoomFacts, join: Event, given: GivenRoom): Promise<void> {
   const kept = await keepOutliers(deps, room, [...given.authChain, ...given.state]);
-  const state = stateOf(given.state, room, kept.events, kept.rejected);
-  checkCreate(room, state);
+  const told = stateOf(given.state, room, kept.events, kept.rejected);
+  const state = given.partial === undefined ? told : withNamedMembers(told, join, kept);
+  checkCreate(room, state.get(stateKeyOf('m.room.create', '')));
   const verdict = checkAuth(join, authStateOf(state.values()));
   if (!verdict.allowed) throw new Error(`the state that was given does not allow the join: ${verdict.reason}`);
   const { database, hotRooms, hub, serverName } = deps;
-  const position = await database.write('main', (tx) => writeRoom(tx, deps, room, join, state));
+  const position = await database.write('main', (tx) => writeRoom(tx, deps, room, join, state, given));
+  notePartial(deps, room, position.eventNid, given);
   const hot = hotRooms.peek(room.roomId);
   if (hot !== undefined) hotRooms.drop(hot);
   const { roomId, roomNid } = room;
@@ -56,6 +68,11 @@ export async function importRoom(deps: ReceiveDeps, room: RoomFacts, join: Event
   const news: StreamNews = { stream: 'events', position: position.position };
   hub.wake([`room:${roomId}`], members);
   hub.wake([`room:${roomId}`, 'stream:events'], news);
+}
+
+function notePartial(deps: ReceiveDeps, { roomId, roomNid }: RoomFacts, joinNid: number, { partial }: GivenRoom): void {
+  if (partial === undefined) deps.partial.remove(roomNid);
+  else deps.partial.add({ roomId, roomNid, joinNid, via: partial.via, servers: new Set(partial.servers) });
 }
 
 /** The good ones of the state events, by key. */
@@ -74,8 +91,24 @@ function stateOf(
   return state;
 }
 
-function checkCreate(room: RoomFacts, state: ReadonlyMap<StateKey, Event>): void {
-  const create = state.get(stateKeyOf('m.room.create', ''));
+/** With those of the members who were left out whom the join names as its auth events: our invite, who gave it. */
+function withNamedMembers(
+  state: ReadonlyMap<StateKey, Event>,
+  join: Event,
+  { events, rejected }: KeptEvents,
+): ReadonlyMap<StateKey, Event> {
+  const all = new Map(state);
+  for (const id of join.authEvents) {
+    const event = events.get(id);
+    if (event?.type !== 'm.room.member' || event.stateKey === undefined || rejected.has(id)) continue;
+    const key = stateKeyOf(event.type, event.stateKey);
+    if (!all.has(key)) all.set(key, event);
+  }
+  return all;
+}
+
+/** @throws Error where it isn't the create event of the room */
+export function checkCreate(room: RoomFacts, create: Event | undefined): void {
   if (create === undefined) throw new Error('the state that was given has no create event');
   const version = readString(create.content, 'room_version') ?? IMPLICIT_ROOM_VERSION;
   if (version !== room.rules.id) throw new Error(`the room has version ${version}, not ${room.rules.id}`);
@@ -90,6 +123,7 @@ async function writeRoom(
   room: RoomFacts,
   join: Event,
   state: ReadonlyMap<StateKey, Event>,
+  { partial }: GivenRoom,
 ): Promise<{ eventNid: number; position: number }> {
   const { stateTree, stateKeys } = deps;
   const { roomNid } = room;
@@ -125,6 +159,17 @@ async function writeRoom(
   for (const event of state.values()) digest = digestAfter(digest, event);
   const isOurs = await advanceRoomState(tx, roomNid, row.row_version, { ...digest, state_root: after, ...counts });
   if (!isOurs) throw new Error('the room was written to meanwhile');
+  if (partial === undefined) await deletePartialRoom(tx, roomNid);
+  else {
+    const servers = JSON.stringify(partial.servers);
+    await putPartialRoom(tx, {
+      room_nid: roomNid,
+      join_nid: joinNid,
+      via: partial.via,
+      servers,
+      completed_position: null,
+    });
+  }
   return { eventNid: joinNid, position };
 }
 
@@ -136,32 +181,14 @@ async function writeMembers(
   nidOf: (event: Event) => number,
   position: number,
 ): Promise<{ joined_count: number; invited_count: number }> {
-  const members = new Map<UserId, { event: Event; membership: Membership }>();
+  const members = new Map<UserId, MembershipRow>();
   for (const event of events) {
-    const userId = event.type === 'm.room.member' ? parseUserId(event.stateKey ?? '') : undefined;
-    const membership = readString(event.content, 'membership');
-    if (userId !== undefined && isMembership(membership)) members.set(userId, { event, membership });
+    const row = memberRowOf(event, { roomNid, nid: nidOf(event) });
+    if (row !== undefined) members.set(row.user_id, { ...row, position });
   }
+  const rows = [...members.values()];
   await replaceMembers(tx, roomNid);
-  const counts = { joined_count: 0, invited_count: 0 };
-  for (const [userId, { event, membership }] of members) {
-    if (membership === 'join') counts.joined_count++;
-    if (membership === 'invite') counts.invited_count++;
-    await putMembership(tx, {
-      user_id: userId,
-      room_nid: roomNid,
-      membership,
-      event_nid: nidOf(event),
-      position,
-      sender: event.sender,
-      forgotten: 0,
-      display_name: readString(event.content, 'displayname') ?? null,
-      avatar_url: readString(event.content, 'avatar_url') ?? null,
-    });
-  }
-  return counts;
-}
-
-function isMembership(text: string | undefined): text is Membership {
-  return text !== undefined && MEMBERSHIPS.has(text);
+  await insertMembers(tx, rows);
+  const count = (membership: Membership) => rows.filter((row) => row.membership === membership).length;
+  return { joined_count: count('join'), invited_count: count('invite') };
 }

@@ -9,6 +9,7 @@ import { RemoteHistory } from './older-history.ts';
 import { OutOfBand } from './out-of-band.ts';
 import { Receiver } from './receiver.ts';
 import { RemoteMemberships } from './remote-memberships.ts';
+import { RoomCompletion } from './room-completion.ts';
 import { RoomQueues } from './room-queues.ts';
 import { ServeHistory } from './serve-history.ts';
 import { ServeMemberships } from './serve-memberships.ts';
@@ -26,6 +27,8 @@ export class FederatedRooms {
   readonly receiver: Receiver;
   readonly sticky: StickyArrivals;
   readonly memberships: RemoteMemberships;
+  /** Sees to it that partial rooms become whole. */
+  readonly completion: RoomCompletion;
   readonly invites: Invites;
   readonly serveMemberships: ServeMemberships;
   readonly serveHistory: ServeHistory;
@@ -39,7 +42,8 @@ export class FederatedRooms {
     const outOfBand = new OutOfBand(deps);
     this.sticky = new StickyArrivals(deps, queues);
     this.receiver = new Receiver(deps, queues, outOfBand, this.sticky);
-    this.memberships = new RemoteMemberships(deps, queues, this.receiver, outOfBand);
+    this.completion = new RoomCompletion(deps, queues);
+    this.memberships = new RemoteMemberships(deps, queues, this.receiver, outOfBand, this.completion);
     this.invites = new Invites(deps, this.receiver, outOfBand);
     this.serveMemberships = new ServeMemberships(deps, this.receiver);
     this.serveHistory = new ServeHistory(deps, states, this.serveMemberships);

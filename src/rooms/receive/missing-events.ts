@@ -1,3 +1,4 @@
+import type { StateIds } from '../../federation/index.ts';
 import { checkAuth } from '../../protocol/auth/index.ts';
 import type { Event } from '../../protocol/event/index.ts';
 import { PREV_EVENTS_MAX } from '../../protocol/event/index.ts';
@@ -16,7 +17,7 @@ import { authStateFor, withEvent } from './states.ts';
 /** Of a gap, so many events are asked for at once, and so often. */
 const ASKED_MAX = 100;
 const ROUNDS_MAX = 20;
-/** More missing events of a state than this are fetched with the whole state. */
+/** More missing events of a state than this, or than a quarter of it, are fetched with the whole state. */
 const SINGLE_EVENTS_MAX = 30;
 
 /** Fetches events that we lack from other servers. What can't be had is not there: nothing here rejects for that. */
@@ -74,7 +75,7 @@ export class MissingEvents {
     for (const id of await this.#lacking(room, event.prevEvents)) {
       const after = await this.#claimedStateAfter(room, id, server);
       if (after === undefined) {
-        const before = await this.#claimedStateBefore(room, event.eventId, server);
+        const before = await this.stateBefore(room, event.eventId, server);
         return before === undefined ? undefined : [before];
       }
       states.push(after);
@@ -83,7 +84,7 @@ export class MissingEvents {
   }
 
   async #claimedStateAfter(room: RoomFacts, eventId: EventId, server: ServerName): Promise<StateAt | undefined> {
-    const before = await this.#claimedStateBefore(room, eventId, server);
+    const before = await this.stateBefore(room, eventId, server);
     if (before === undefined) return undefined;
     const { database, reader, federation } = this.#deps;
     const find = async () => (await database.read((tx) => reader.byIds(tx, [eventId])))[0];
@@ -100,15 +101,21 @@ export class MissingEvents {
     return checkAuth(event, auth).allowed ? withEvent(before, event, nid) : before;
   }
 
-  async #claimedStateBefore(room: RoomFacts, eventId: EventId, server: ServerName): Promise<StateAt | undefined> {
+  /** The state before an event as another server claims it, by events that we keep; undefined where it doesn't tell. */
+  async stateBefore(room: RoomFacts, eventId: EventId, server: ServerName): Promise<StateAt | undefined> {
+    const ids = await this.#try(() => this.#deps.federation.calls.stateIds(server, room.roomId, eventId));
+    return ids && this.stateByIds(room, eventId, server, ids);
+  }
+
+  /** As `stateBefore`, of what the server has told already. */
+  async stateByIds(room: RoomFacts, eventId: EventId, server: ServerName, ids: StateIds): Promise<StateAt | undefined> {
     const { calls } = this.#deps.federation;
-    const ids = await this.#try(() => calls.stateIds(server, room.roomId, eventId));
-    if (ids === undefined || ids.pduIds.length === 0) return undefined;
+    if (ids.pduIds.length === 0) return undefined;
     const wanted = [...ids.pduIds, ...ids.authChainIds];
     const known = await this.#deps.database.read((tx) => nidsOf(tx, wanted));
     const missing = wanted.filter((id) => !known.has(id));
     let pdus: readonly JsonObject[] = [];
-    if (missing.length > SINGLE_EVENTS_MAX) {
+    if (missing.length > Math.min(SINGLE_EVENTS_MAX, wanted.length / 4)) {
       const whole = await this.#try(() => calls.state(server, room.roomId, eventId));
       pdus = [...(whole?.state ?? []), ...(whole?.authChain ?? [])];
     } else {

@@ -26,7 +26,9 @@ export class RemoteHistory implements OlderHistory {
     this.#clock = deps.clock;
   }
 
-  before(roomId: RoomId, from: number, limit: number): Promise<boolean> {
+  /** In a partial room it waits: each older event would need the state before it, which nobody has yet. */
+  async before(roomId: RoomId, from: number, limit: number): Promise<boolean> {
+    if (!(await this.#deps.partial.isWhole(roomId))) return true;
     return this.#backfill.before(roomId, from, limit);
   }
 
@@ -74,7 +76,7 @@ export class RemoteHistory implements OlderHistory {
   }
 
   async #ask(room: HotRoom, ts: number, dir: 'b' | 'f') {
-    for (const server of serversToAsk(room, this.#deps.serverName)) {
+    for (const server of serversToAsk(room, this.#deps.serverName, this.#deps.partial)) {
       try {
         return await this.#lookups.timestampToEvent(server, room.roomId, ts, dir);
       } catch (error) {

@@ -1,28 +1,27 @@
 import { authStateOf, checkAuth, checkAuthEvents } from '../../protocol/auth/index.ts';
 import type { Event } from '../../protocol/event/index.ts';
 import type { EventId, ServerName } from '../../protocol/ids/index.ts';
-import { stateKeyOf } from '../../protocol/state/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
-import { insertRelay, isNamed, namedAmong, redactionsOf } from '../store/graph-rows.ts';
-import type { StoredEvent } from '../store/index.ts';
+import { insertRelay, namedAmong, redactionsOf } from '../store/graph-rows.ts';
 import { type HotRoom, RoomIsHeld } from '../write/hot-room.ts';
 import type { AlsoWrite, Placement, StateAt } from '../write/pending.ts';
 import { type Arrival, type Known, NO_PLACEMENT } from './arrival.ts';
-import { followedBy, followsAll, isAuthorisedByCurrent, mayRedact } from './arrival-checks.ts';
+import { followsAll, isAuthorisedByCurrent, mayRedact } from './arrival-checks.ts';
 import { ArrivalReviews } from './arrival-reviews.ts';
 import { moveBranch, noteBranch, placeOnBranch } from './branches.ts';
 import type { ReceiveDeps, RoomFacts } from './deps.ts';
 import { DroppedEventError } from './dropped-event-error.ts';
 import { type Fetched, NeedsFetch } from './fetched.ts';
+import { goOn } from './going-on.ts';
 import { holdRoom } from './held-room.ts';
 import { redactLate } from './late-redactions.ts';
 import { MissingEvents } from './missing-events.ts';
 import type { OutOfBand } from './out-of-band.ts';
 import { impliedCreate } from './outliers.ts';
 import { putLoaded } from './put-loaded.ts';
-import { authStateFor, currentState, differences, resolveStates, stateAfter, withEvent } from './states.ts';
+import { authStateFor, currentState, differences, resolveStates, stateAfter } from './states.ts';
 import type { StickyArrivals } from './sticky-arrivals.ts';
-import { turnedState } from './turned-state.ts';
+import { withNamedMembers } from './unknown-members.ts';
 
 interface Taken {
   readonly written: Promise<void>;
@@ -163,64 +162,27 @@ export class Placer {
     event: Event,
     { claimed, isAuthorised, isUnwelcome = false }: Judged,
   ): Promise<Placement> {
-    const { reader } = this.#deps;
+    const deps = this.#deps;
     // What was missing may have come while we waited.
-    const prev = await reader.byIds(tx, event.prevEvents);
+    const prev = await deps.reader.byIds(tx, event.prevEvents);
     const placed = prev.filter((stored) => stored.isPlaced && stored.roomNid === room.roomNid);
     const missing = event.prevEvents.filter((id) => !placed.some((stored) => stored.event.eventId === id));
     const states = placed.map(stateAfter);
     if (claimed !== undefined && missing.length > 0) states.push(...claimed);
     if (states.length === 0) throw new DroppedEventError('it follows nothing that is known here');
-    const resolved = await resolveStates(tx, this.#deps, room, states);
-    const isCurrent = (await differences(tx, this.#deps, currentState(room), resolved)).size === 0;
+    const resolved = await withNamedMembers(tx, deps, room, event, await resolveStates(tx, deps, room, states));
+    const isCurrent = (await differences(tx, deps, currentState(room), resolved)).size === 0;
     const before = isCurrent ? currentState(room) : resolved;
     const stateBefore = isCurrent && room.written.stateRoot === before.root ? undefined : before;
     const parts = { ...NO_PLACEMENT, stateBefore, missing };
-    if (!isAuthorised || !checkAuth(event, await authStateFor(tx, this.#deps, before, event)).allowed) {
+    if (!isAuthorised || !checkAuth(event, await authStateFor(tx, deps, before, event)).allowed) {
       return { ...parts, refused: 'rejected' };
     }
-    const byCurrent = isCurrent ? undefined : await authStateFor(tx, this.#deps, currentState(room), event);
+    const current = await withNamedMembers(tx, deps, room, event, currentState(room));
+    const byCurrent = isCurrent ? undefined : await authStateFor(tx, deps, current, event);
     const isAllowed = byCurrent === undefined || checkAuth(event, byCurrent).allowed;
     if (!isAllowed || isUnwelcome) return { ...parts, refused: 'soft_failed' };
-    return { ...parts, ...(await this.#goOn(tx, room, event, before, placed)) };
-  }
-
-  /** The extremities after an accepted event, and the room's state where it isn't simply that with the event on top. */
-  async #goOn(
-    tx: ReadTx,
-    room: HotRoom,
-    event: Event,
-    before: StateAt,
-    placed: readonly StoredEvent[],
-  ): Promise<Pick<Placement, 'extremitiesAfter' | 'isInner' | 'stateAfter' | 'turned'>> {
-    const followed = await followedBy(tx, this.#deps.reader, event);
-    const extremitiesAfter = room.extremities.filter(({ eventId }) => !followed.has(eventId));
-    // What came before it, late, is no end of the graph.
-    const isInner = extremitiesAfter.length > 0 && (await isNamed(tx, room.roomNid, event.eventId));
-    const ends = { extremitiesAfter, isInner };
-    const [only] = placed;
-    const isMessageOnBranch =
-      !isInner &&
-      event.stateKey === undefined &&
-      placed.length === 1 &&
-      event.prevEvents.length === 1 &&
-      room.extremities.some(({ eventId }) => eventId === only?.event.eventId);
-    // The branch goes on with the state that it had: so does the room.
-    if (isMessageOnBranch) return { ...ends, stateAfter: undefined, turned: undefined };
-    const others = await this.#deps.reader.byIds(
-      tx,
-      extremitiesAfter.map(({ eventId }) => eventId),
-    );
-    const states = others.map(stateAfter);
-    if (!isInner) states.push(withEvent(before, event, 0));
-    const resolved = await resolveStates(tx, this.#deps, room, states, event);
-    const changes = await differences(tx, this.#deps, currentState(room), resolved);
-    const own = event.stateKey === undefined ? undefined : stateKeyOf(event.type, event.stateKey);
-    const keepsOwn = own !== undefined && changes.get(own)?.eventId === event.eventId;
-    const isSimple = changes.size === (keepsOwn ? 1 : 0) && keepsOwn === (own !== undefined);
-    if (isSimple) return { ...ends, stateAfter: undefined, turned: undefined };
-    const turned = await turnedState(tx, this.#deps, changes, keepsOwn ? own : undefined);
-    return { ...ends, stateAfter: resolved, turned };
+    return { ...parts, ...(await goOn(tx, deps, room, event, { before, placed })) };
   }
 
   /** Check 4: whether the auth events allow the event. @throws DroppedEventError, NeedsFetch */

@@ -12,6 +12,7 @@ import { newRoomDraft } from './local-leave.ts';
 import { ensureRoom, type OutOfBand } from './out-of-band.ts';
 import { verifyAll } from './outliers.ts';
 import type { Receiver } from './receiver.ts';
+import type { RoomCompletion } from './room-completion.ts';
 import type { RoomQueues } from './room-queues.ts';
 import { draftFromTemplate } from './templates.ts';
 
@@ -33,17 +34,36 @@ export class RemoteMemberships {
   readonly #queues: RoomQueues;
   readonly #receiver: Receiver;
   readonly #outOfBand: OutOfBand;
+  readonly #completion: RoomCompletion;
 
-  constructor(deps: ReceiveDeps, queues: RoomQueues, receiver: Receiver, outOfBand: OutOfBand) {
+  constructor(
+    deps: ReceiveDeps,
+    queues: RoomQueues,
+    receiver: Receiver,
+    outOfBand: OutOfBand,
+    completion: RoomCompletion,
+  ) {
     this.#deps = deps;
     this.#queues = queues;
     this.#receiver = receiver;
     this.#outOfBand = outOfBand;
+    this.#completion = completion;
   }
 
   /** Joins through the first server that lets us. @throws MatrixError 404, 403, 502 */
   join(request: RemoteMembershipRequest): Promise<EventId> {
     return this.#throughAny(request, (server) => this.#joinThrough(server, request));
+  }
+
+  /** As `join`; undefined where nobody helps with a room that we are in ourselves. @throws MatrixError */
+  async joinWithHelp(request: RemoteMembershipRequest): Promise<EventId | undefined> {
+    try {
+      return await this.join(request);
+    } catch (error) {
+      const isAway = error instanceof MatrixError && (error.status === 404 || error.status === 502);
+      if (isAway && this.#deps.partial.findById(request.roomId) !== undefined) return undefined;
+      throw error;
+    }
   }
 
   /** Knocks through the first server that takes it. @throws MatrixError */
@@ -156,15 +176,16 @@ export class RemoteMemberships {
   }
 
   async #joinThrough(server: ServerName, request: RemoteMembershipRequest): Promise<EventId> {
-    const { calls } = this.#deps.federation;
+    const { partialJoins, federation } = this.#deps;
+    const { calls } = federation;
     const { roomId, userId } = request;
     const template = await calls.makeJoin(server, roomId, userId, VERSIONS);
     const { event, rules } = await this.#build(server, template, request, 'join');
     // What the others send us meanwhile waits until we are in.
     return this.#queues.run(roomId, async () => {
-      const joined = await calls.sendJoin(server, roomId, event.eventId, event.exactPdu);
+      const joined = await calls.sendJoin(server, roomId, event.eventId, event.exactPdu, partialJoins);
       const signed = joined.event === undefined ? event : await this.#cosigned(event, joined.event, rules);
-      const { database, serverName, hotRooms, clock } = this.#deps;
+      const { database, serverName, hotRooms, clock, partial } = this.#deps;
       const resident = await hotRooms.find(roomId);
       if (resident?.isResident(serverName) === true) {
         // Another of our users is in the room: the join is one more event of it.
@@ -172,7 +193,10 @@ export class RemoteMemberships {
         return signed.eventId;
       }
       const roomNid = await database.write('main', (tx) => ensureRoom(tx, roomId, rules, clock.now()));
-      await importRoom(this.#deps, { roomId, roomNid, rules }, signed, joined);
+      const servers = joined.membersOmitted ? { via: server, servers: joined.serversInRoom } : undefined;
+      await importRoom(this.#deps, { roomId, roomNid, rules }, signed, { ...joined, partial: servers });
+      const imported = partial.find(roomNid);
+      if (imported !== undefined) this.#completion.begin(imported);
       return signed.eventId;
     });
   }

@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+import { upTo } from '../../lru.ts';
 import { forbidden, notFound } from '../../protocol/errors.ts';
 import { type Event, redactEvent } from '../../protocol/event/index.ts';
 import type { EventId, RoomId, ServerName } from '../../protocol/ids/index.ts';
@@ -20,12 +22,15 @@ export interface ServedState {
 
 const AUTH_CHAIN_EVENTS_MAX = 200_000;
 const WALK_EVENTS_MAX = 5_000;
+const OWED_MAX = 5_000;
 
 /** Gives other servers what they ask for of the rooms they are in. Spec: server-server-api/#retrieving-events and the like */
 export class ServeHistory {
   readonly #deps: ReceiveDeps;
   readonly #states: StateReader;
   readonly #memberships: ServeMemberships;
+  /** The joins of other servers that were answered with a part of the state, lately. */
+  readonly #owed = new LRUCache<string, true>(upTo(OWED_MAX));
 
   constructor(deps: ReceiveDeps, states: StateReader, memberships: ServeMemberships) {
     this.#deps = deps;
@@ -45,7 +50,7 @@ export class ServeHistory {
 
   /** As `stateBefore`, for a server in the room, by ids. @throws MatrixError 403, 404 */
   async stateIds(origin: ServerName, roomId: RoomId, eventId: EventId) {
-    await this.#assertInRoom(origin, roomId);
+    await this.#assertGivesState(origin, roomId, eventId);
     return this.#deps.database.read(async (tx) => {
       const stored = await this.#placed(tx, roomId, eventId);
       const state = (await this.#states.allEvents(tx, stored.stateBefore)).map((one) => one.event);
@@ -56,7 +61,7 @@ export class ServeHistory {
 
   /** @throws MatrixError 403, 404 */
   async state(origin: ServerName, roomId: RoomId, eventId: EventId): Promise<ServedState> {
-    await this.#assertInRoom(origin, roomId);
+    await this.#assertGivesState(origin, roomId, eventId);
     return this.stateBefore(roomId, eventId);
   }
 
@@ -126,9 +131,21 @@ export class ServeHistory {
     return eventByTimestampForServer({ database: this.#deps.database, events: this.#deps.reader }, asked);
   }
 
+  /** A server that was given a part of the state before its join may fetch the rest, whatever becomes of us in the room. */
+  oweRest(origin: ServerName, eventId: EventId): void {
+    this.#owed.set(`${origin} ${eventId}`, true);
+  }
+
+  async #assertGivesState(origin: ServerName, roomId: RoomId, eventId: EventId): Promise<void> {
+    if (this.#owed.has(`${origin} ${eventId}`)) return;
+    await this.#assertInRoom(origin, roomId);
+    this.#memberships.assertWhole(roomId);
+  }
+
   async #assertInRoom(origin: ServerName, roomId: RoomId): Promise<void> {
     await this.#memberships.assertServed(roomId, origin);
     const room = await this.#deps.hotRooms.find(roomId);
+    if (room !== undefined && this.#deps.partial.find(room.roomNid)?.servers.has(origin) === true) return;
     if (room?.isResident(origin) !== true) throw forbidden('Your server is not in this room');
   }
 
@@ -200,6 +217,10 @@ export class ServeHistory {
       let isSeen =
         visibility === 'world_readable' || visibility === 'shared' || stored.event.isState || sticky.has(stored.nid);
       if (!isSeen) {
+        if (this.#deps.partial.find(stored.roomNid)?.servers.has(origin) === true) {
+          seen.push(stored.event);
+          continue;
+        }
         const known = byRoot.get(stored.stateBefore);
         isSeen = known ?? (await this.#hasMember(tx, stored.stateBefore, origin, visibility === 'invited'));
         byRoot.set(stored.stateBefore, isSeen);

@@ -59,6 +59,7 @@ export class ServeMemberships {
     const { roomId, origin, userId, versions } = request;
     if (serverNameOf(userId) !== origin) throw forbidden('The user is not of your server');
     await this.assertServed(roomId, origin);
+    if (membership !== 'leave') this.assertWhole(roomId);
     if (membership === 'join') this.#deps.limits.joins(roomId);
     const admission = membership === 'join' ? await admissionTo(this.#deps, roomId, userId) : undefined;
     return this.#deps.writer.read(roomId, (room) => {
@@ -79,6 +80,7 @@ export class ServeMemberships {
    */
   async accept(membership: ServedMembership, { origin, roomId, eventId, pdu }: SentEvent): Promise<Event> {
     await this.assertServed(roomId, origin);
+    if (membership !== 'leave') this.assertWhole(roomId);
     const room = await this.#deps.hotRooms.find(roomId);
     if (room === undefined) throw notFound('That room is not known here');
     const event = parseOrRefuse(pdu, room.rules);
@@ -111,6 +113,12 @@ export class ServeMemberships {
         throw forbidden('Your server is not allowed in this room');
       }
     });
+  }
+
+  /** @throws MatrixError 404 while we know only a part of the room ourselves (MSC3902): others have to be asked */
+  assertWhole(roomId: RoomId): void {
+    if (this.#deps.partial.findById(roomId) === undefined) return;
+    throw notFound('This server has joined the room a moment ago and cannot help with it yet');
   }
 
   #vouches(event: Event): boolean {

@@ -20,7 +20,10 @@ import type { StateAt } from '../write/pending.ts';
 import type { ReceiveDeps } from './deps.ts';
 
 type Changes = Map<StateKey, StateReference | undefined>;
-type StateDeps = Pick<ReceiveDeps, 'reader' | 'stateTree' | 'stateKeys'>;
+type StateDeps = Pick<ReceiveDeps, 'reader' | 'stateTree' | 'stateKeys'> & {
+  /** Events that are judged otherwise than their rows say. */
+  readonly rejected?: ReadonlyMap<EventId, boolean>;
+};
 
 const NO_CHANGES: ReadonlyMap<StateKey, StateReference | undefined> = new Map();
 const LOADS_MAX = 1_000;
@@ -178,7 +181,7 @@ export async function resolve(
   const loaded = new Map<EventId, StoredEvent | undefined>();
   const inputs: ResolutionInputs = {
     event: (id) => (id === arriving?.eventId ? arriving : loaded.get(id)?.event),
-    isRejected: (id) => loaded.get(id)?.isRejected ?? false,
+    isRejected: (id) => deps.rejected?.get(id) ?? loaded.get(id)?.isRejected ?? false,
   };
   for (let round = 0; round < LOADS_MAX; round++) {
     const missing = missingForResolution(room.rules, maps, inputs).filter((id) => !loaded.has(id));

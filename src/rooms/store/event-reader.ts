@@ -36,6 +36,7 @@ export class EventReader {
   });
   readonly #nidOf = new LRUCache<EventId, number>(upTo(20_000));
   readonly #redacted = new LRUCache<number, true>(upTo(REDACTED_REMEMBERED_MAX));
+  readonly #rejudged = new LRUCache<number, number>(upTo(REDACTED_REMEMBERED_MAX));
   #redactionCount = 0;
 
   /** The events with these nids, in that order; ones that don't exist are left out. */
@@ -103,10 +104,17 @@ export class EventReader {
     this.#cache.delete(nid);
   }
 
+  /** Forgets an event whose row was just given another state before it. */
+  forgetRejudged(nid: number, stateBefore: number): void {
+    this.#rejudged.set(nid, stateBefore);
+    this.#cache.delete(nid);
+  }
+
   #keep(row: EventRow): StoredEvent {
     const stored = storedEventOf(row);
-    const isOutdated = row.redacted_by === null && this.#redacted.has(row.nid);
-    if (!isOutdated) this.#put(stored);
+    const isUnredacted = row.redacted_by === null && this.#redacted.has(row.nid);
+    const isUnjudged = (this.#rejudged.peek(row.nid) ?? row.state_before) !== row.state_before;
+    if (!isUnredacted && !isUnjudged) this.#put(stored);
     return stored;
   }
 }

@@ -37,6 +37,13 @@ export {
   type RoomMembershipRow,
 } from './membership-rows.ts';
 export { roomsMigrations } from './migrations.ts';
+export {
+  completePartialRoom,
+  deletePartialRoom,
+  listPartialRooms,
+  type PartialRoomRow,
+  putPartialRoom,
+} from './partial-rows.ts';
 export { AGGREGATED_TYPES, PlainEvents } from './plain-events.ts';
 export {
   type ChildRange,

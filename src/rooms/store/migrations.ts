@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { clustered, idColumn } from '../../storage/schema.ts';
 import type { Migrations } from '../../storage/types.ts';
 import { graphMigrations } from './graph-rows.ts';
+import { partialMigrations } from './partial-rows.ts';
 import { stateMigrations } from './state-tables.ts';
 import { stickyMigrations } from './sticky-rows.ts';
 import type { EventsTable, RelationsTable } from './tables.ts';
@@ -28,6 +29,7 @@ export const roomsMigrations: Migrations = {
   ...stateMigrations,
   ...graphMigrations,
   ...stickyMigrations,
+  ...partialMigrations,
 };
 
 async function createRooms(db: Kysely<unknown>): Promise<void> {

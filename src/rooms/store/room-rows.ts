@@ -1,6 +1,7 @@
 import type { RoomAlias, RoomId, UserId } from '../../protocol/ids/index.ts';
 import { compiledOnce } from '../../storage/compiled-once.ts';
 import type { ReadTx, StreamDeclaration, WriteTx } from '../../storage/types.ts';
+import { lastCompletion } from './partial-rows.ts';
 import type { RoomsTable } from './tables.ts';
 
 /** A room's row as it is read. */
@@ -32,7 +33,7 @@ export const eventsStream: StreamDeclaration = {
       .selectFrom('events')
       .select((eb) => eb.fn.max('position').as('last'))
       .executeTakeFirst();
-    return Math.max(0, Number(row?.last ?? 0));
+    return Math.max(0, Number(row?.last ?? 0), await lastCompletion(tx));
   },
 };
 

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { RoomId, ServerName, UserId } from '../../protocol/ids/index.ts';
 import type { Database } from '../../storage/types.ts';
 import type { Hub } from '../../streams/index.ts';
+import type { PartialRooms } from '../partial-rooms.ts';
 import type { FederatedRooms } from '../receive/index.ts';
 import type { EventReader } from '../store/index.ts';
 import type { HotRooms } from './hot-rooms.ts';
@@ -56,4 +57,5 @@ export interface WriteDeps {
   readonly personalSettings: PersonalRoomSettings;
   /** Undefined where this server doesn't federate. */
   readonly federated: FederatedRooms | undefined;
+  readonly partial: PartialRooms;
 }

@@ -45,13 +45,11 @@ export class Memberships {
    */
   async join(request: OwnMembershipRequest): Promise<EventId> {
     const { roomId, userId } = request;
-    const remote = await this.#remoteFor(roomId);
+    const remote = await this.#remoteFor(roomId, userId);
     if (remote !== undefined && this.#deps.shadows.has(userId)) return this.#deps.shadows.newId();
-    if (remote !== undefined) {
-      this.#deps.limits.joinsRemote(userId);
-      return remote.memberships.join(remoteRequest(request));
-    }
-    if ((await this.#deps.hotRooms.find(roomId))?.isJoined(userId) !== true) this.#deps.limits.joins(roomId);
+    if (remote !== undefined) this.#deps.limits.joinsRemote(userId);
+    const joined = await remote?.memberships.joinWithHelp(remoteRequest(request));
+    if (joined !== undefined) return joined;
     const admission = await admissionTo(this.#deps, roomId, userId);
     const profile = await this.#deps.accounts.getProfile(userId);
     let predecessor: RoomId | undefined;
@@ -223,10 +221,14 @@ export class Memberships {
   }
 
   /** What helps with a room that nobody of this server is in. @throws MatrixError 404 where nothing can */
-  async #remoteFor(roomId: RoomId): Promise<FederatedRooms | undefined> {
-    const { hotRooms, federated, serverName } = this.#deps;
+  async #remoteFor(roomId: RoomId, joining?: UserId): Promise<FederatedRooms | undefined> {
+    const { hotRooms, federated, partial, serverName } = this.#deps;
     const room = await hotRooms.find(roomId);
-    if (room?.isResident(serverName) === true) return undefined;
+    if (room?.isResident(serverName) === true) {
+      // Who may join is known to those who know all of the room.
+      const isKnown = joining === undefined || room.isJoined(joining) || partial.find(room.roomNid) === undefined;
+      return isKnown ? undefined : federated;
+    }
     // A room that was always only ours can be gone back to, if its rules let one.
     if (room !== undefined && isOursAlone(room, serverName)) return undefined;
     if (federated === undefined && room === undefined) throw notFound('That room does not appear to exist');
