@@ -19,7 +19,8 @@ import type { Identity } from './identity/index.ts';
 import type { Media } from './media/index.ts';
 import type { SigningKey } from './protocol/crypto/index.ts';
 import type { RoomParts } from './room-parts.ts';
-import { serverApiRoutes, TransactionReceiver } from './server-api/index.ts';
+import type { Rooms } from './rooms/index.ts';
+import { type ProfilePolicy, serverApiRoutes, TransactionReceiver } from './server-api/index.ts';
 import { type Database, joinMigrations } from './storage/index.ts';
 import { Cursors, type Hub } from './streams/index.ts';
 import type { Logger } from './telemetry/log.ts';
@@ -27,6 +28,7 @@ import { VERSION } from './version.ts';
 
 /** What these parts are built on. */
 export interface FederationPartsDeps extends RoomParts {
+  readonly config: Pick<Config, 'federation'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly database: Database;
@@ -52,6 +54,16 @@ export const allFederationMigrations = joinMigrations(
   toDeviceOutboxMigrations,
   eduOutboxMigrations,
 );
+
+/** Spec: server-server-api/#get_matrixfederationv1queryprofile */
+function profilePolicy(
+  lookups: Config['federation']['profile_lookups'],
+  rooms: Rooms,
+  sender: FederationSender,
+): ProfilePolicy {
+  if (lookups !== 'shared_rooms') return async () => lookups === 'everyone';
+  return async (origin, userId) => (await sender.serversInAny(await rooms.joinedRooms(userId))).has(origin);
+}
 
 /** The way to other servers; undefined where the configuration switches it off. */
 export function makeFederation(deps: {
@@ -131,6 +143,7 @@ export function makeFederationParts(deps: FederationPartsDeps): FederationParts 
       streams,
       transactions,
       clock,
+      mayLookUp: profilePolicy(deps.config.federation.profile_lookups, rooms, sender),
     }),
     startSending: async () => {
       await sender.start();

@@ -274,7 +274,7 @@ async function openDomainsWith({ config, clock, logger, rateLimits, firstLocalUs
     new Identity({ config: config.identity, signingKey, database, jobs, rooms, federation, accounts }),
   );
   const federationParts = parts.use(
-    makeFederationParts({ clock, logger, database, hub, accounts, identity, media, ...roomParts, federation }),
+    makeFederationParts({ config, clock, logger, database, hub, accounts, identity, media, ...roomParts, federation }),
   );
 
   const opened = parts.move();

@@ -37,6 +37,10 @@ export const federationSection = z
         description: 'The address of this machine from which other servers are called. Without it, the system chooses.',
         examples: ['192.0.2.10'],
       }),
+    profile_lookups: z.enum(['everyone', 'shared_rooms', 'nobody']).prefault('everyone').meta({
+      description:
+        'Whose profiles other servers may look up: everyone, users with whom they share a room, or nobody. Members of a room see each other in any case.',
+    }),
     trusted_key_servers: z.array(serverName).prefault([]).meta({
       description: 'Servers that are asked for the keys of servers which cannot be reached themselves.',
     }),

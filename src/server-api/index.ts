@@ -16,7 +16,7 @@ import { keysServerRoutes } from './keys.ts';
 import { knocksRoutes } from './knocks.ts';
 import { leavingRoutes } from './leaving.ts';
 import { publicRoomsRoutes } from './public_rooms.ts';
-import { queryRoutes } from './query.ts';
+import { type ProfilePolicy, queryRoutes } from './query.ts';
 import { spaceHierarchyServerRoutes } from './space_hierarchy.ts';
 import { thirdPartyInviteRoutes } from './third_party_invite.ts';
 import type { TransactionReceiver } from './transaction-receiver.ts';
@@ -24,6 +24,7 @@ import { transactionsRoutes } from './transactions.ts';
 import { userDevicesRoutes } from './user_devices.ts';
 import { versionRoutes } from './version.ts';
 
+export type { ProfilePolicy } from './query.ts';
 export { type EduHandler, TransactionReceiver } from './transaction-receiver.ts';
 
 /** What the server-server API is made of. */
@@ -37,6 +38,7 @@ export interface ServerApiParts {
   readonly streams: Streams;
   readonly transactions: TransactionReceiver;
   readonly clock: Clock;
+  readonly mayLookUp: ProfilePolicy;
 }
 
 /** The routes of the server-server API; none where this server doesn't federate. */
@@ -50,6 +52,7 @@ export function serverApiRoutes({
   streams,
   transactions,
   clock,
+  mayLookUp,
 }: ServerApiParts): readonly Route[] {
   const { federated } = rooms;
   if (federated === undefined) return [];
@@ -62,7 +65,7 @@ export function serverApiRoutes({
     ...knocksRoutes({ federated }),
     ...leavingRoutes({ federated }),
     ...publicRoomsRoutes({ reads: rooms.reads }),
-    ...queryRoutes({ rooms, accounts }),
+    ...queryRoutes({ rooms, accounts, mayLookUp }),
     ...thirdPartyInviteRoutes({ identity, isLocal: accounts.isLocal.bind(accounts) }),
     ...spaceHierarchyServerRoutes({ federated }),
     ...transactionsRoutes({ transactions }),

@@ -24,7 +24,7 @@ export function publicRoomsRoutes({ reads }: { readonly reads: RoomReads }): Rou
       auth: 'federation',
       query: z.object({ limit: queryLimit({ max: LIMIT_MAX }).optional(), since: z.string().optional() }),
       handle: ({ query: { limit = LIMIT_DEFAULT, since } }) => {
-        return reads.publicRooms({ limit, since, searchTerm: undefined, roomTypes: undefined });
+        return reads.publicRooms({ limit, since, searchTerm: undefined, roomTypes: undefined, isForOthers: true });
       },
     }),
     route({
@@ -44,6 +44,7 @@ export function publicRoomsRoutes({ reads }: { readonly reads: RoomReads }): Rou
           since,
           searchTerm: filter?.generic_search_term ?? undefined,
           roomTypes: filter?.room_types ? new Set(filter.room_types) : undefined,
+          isForOthers: true,
         });
       },
     }),

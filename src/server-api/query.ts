@@ -3,13 +3,24 @@ import { z } from 'zod';
 import { type Accounts, fieldOf, profileToJson } from '../accounts/index.ts';
 import { type Route, route } from '../http/route.ts';
 import { roomAliasSchema, userIdSchema } from '../http/schema.ts';
-import { invalidParam, notFound } from '../protocol/errors.ts';
-import { serverNameOf } from '../protocol/ids/index.ts';
+import { forbidden, invalidParam, notFound } from '../protocol/errors.ts';
+import { type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import type { Rooms } from '../rooms/index.ts';
 import { V1 } from './paths.ts';
 
+/** Whether a server may look up the profile of a user of ours. */
+export type ProfilePolicy = (origin: ServerName, userId: UserId) => Promise<boolean>;
+
 /** Answers about our aliases and our users. */
-export function queryRoutes({ rooms, accounts }: { readonly rooms: Rooms; readonly accounts: Accounts }): Route[] {
+export function queryRoutes({
+  rooms,
+  accounts,
+  mayLookUp,
+}: {
+  readonly rooms: Rooms;
+  readonly accounts: Accounts;
+  readonly mayLookUp: ProfilePolicy;
+}): Route[] {
   return [
     route({
       method: 'GET',
@@ -31,8 +42,9 @@ export function queryRoutes({ rooms, accounts }: { readonly rooms: Rooms; readon
       spec: 'server-server-api/#get_matrixfederationv1queryprofile',
       auth: 'federation',
       query: z.object({ user_id: userIdSchema, field: z.string().optional() }),
-      handle: async ({ query: { user_id: userId, field } }) => {
+      handle: async ({ requester: { origin }, query: { user_id: userId, field } }) => {
         if (!accounts.isLocal(userId)) throw invalidParam('The user is not of this server');
+        if (!(await mayLookUp(origin, userId))) throw forbidden('Your server may not look up this profile');
         const profile = await accounts.getProfile(userId);
         if (profile === undefined) throw notFound('There is no such user');
         if (field === undefined) return profileToJson(profile);

@@ -17,6 +17,7 @@ export type PublicRoomRow = Pick<
   | 'guest_access'
   | 'history_visibility'
   | 'room_type'
+  | 'federate'
 >;
 
 /** A stretch of the directory: `n` goes on behind a place, `p` back from it; without a place from the start. */
@@ -47,6 +48,7 @@ export async function listPublicRooms(
       'guest_access',
       'history_visibility',
       'room_type',
+      'federate',
     ])
     .where('is_public', '=', 1)
     .$if(place !== undefined, (query) =>

@@ -12,6 +12,8 @@ export interface PublicRoomsRequest {
   readonly searchTerm: string | undefined;
   /** Room types to include, null for rooms without one; undefined for all. */
   readonly roomTypes: ReadonlySet<string | null> | undefined;
+  /** Another server asks: rooms that its users can't enter (`m.federate`) are left out. */
+  readonly isForOthers?: boolean;
 }
 
 /** A room of the directory, as the wire has it. Spec: client-server-api/#get_matrixclientv3publicrooms */
@@ -65,7 +67,7 @@ export async function publicRooms(database: Database, request: PublicRoomsReques
 
 async function findRooms(
   tx: ReadTx,
-  { limit, searchTerm, roomTypes }: PublicRoomsRequest,
+  { limit, searchTerm, roomTypes, isForOthers = false }: PublicRoomsRequest,
   dir: 'n' | 'p',
   start: RoomPlace | undefined,
 ): Promise<{ readonly rows: readonly PublicRoomRow[]; readonly isMore: boolean }> {
@@ -75,6 +77,7 @@ async function findRooms(
   for (let scanned = 0; scanned < SCANNED_MAX; scanned += BATCH) {
     const batch = await listPublicRooms(tx, { dir, place, limit: BATCH });
     for (const row of batch) {
+      if (isForOthers && row.federate === 0) continue;
       if (roomTypes !== undefined && !roomTypes.has(row.room_type)) continue;
       if (needle !== undefined && !mentions(row, needle)) continue;
       if (found.length === limit) return { rows: found, isMore: true };

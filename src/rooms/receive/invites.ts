@@ -60,6 +60,8 @@ export class Invites {
     const event = await writer.draft(roomId, (room) => {
       // Who invited somebody by e-mail may have left since.
       if (content.third_party_invite === undefined) assertJoined(room, sender);
+      // Nobody of another server could ever join; the auth rules look only at who sends.
+      if (room.figures.digest.federate === 0) throw forbidden('This room is not open to other servers');
       shown = shownState(room, sender);
       return { type: 'm.room.member', sender, stateKey: target, content };
     });

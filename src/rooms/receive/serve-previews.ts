@@ -64,6 +64,7 @@ export class ServePreviews {
 
   /** Whether any user of the server could come in or look in. */
   async #mayEnter(tx: ReadTx, room: RoomRow, origin: ServerName): Promise<boolean> {
+    if (room.federate === 0) return false;
     const acl = await this.#states.event(tx, room.state_root, 'm.room.server_acl', '');
     if (!isServerAllowed(acl?.event.content, origin)) return false;
     if (room.history_visibility === 'world_readable' || room.join_rule === 'public' || isKnockable(room)) return true;

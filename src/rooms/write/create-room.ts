@@ -86,7 +86,7 @@ export class RoomCreation {
     room.add('m.room.power_levels', '', powerLevels(rules, creator, trusted, preset, options));
     if (alias !== undefined) room.add('m.room.canonical_alias', '', { alias });
     for (const { type, stateKey, content } of stateOf(preset, isEncrypted, options)) room.add(type, stateKey, content);
-    const isRemote = (userId: UserId) => this.#deps.federated !== undefined && serverNameOf(userId) !== serverName;
+    const isRemote = (userId: UserId) => serverNameOf(userId) !== serverName;
     for (const [userId, content] of invitations) if (!isRemote(userId)) room.add('m.room.member', userId, content);
 
     await this.#write(room, creator, alias, options.visibility === 'public' && !this.#deps.shadows.has(creator));
