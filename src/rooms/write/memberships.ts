@@ -96,11 +96,10 @@ export class Memberships {
   /** Invites a user; one who is invited stays so. @throws MatrixError 403 `M_FORBIDDEN` or `M_INVITE_BLOCKED` */
   async invite({ roomId, sender, target, reason, content }: MembershipRequest): Promise<EventId> {
     await this.#deps.writer.read(roomId, (room) => assertJoined(room, sender));
-    const { federated, serverName } = this.#deps;
-    const isRemote = serverNameOf(target) !== serverName;
-    if (isRemote && federated === undefined) throw forbidden('This server does not talk to others');
     const invitation = await this.invitation(sender, target, reason, content);
-    if (federated !== undefined && isRemote) {
+    const { federated, serverName } = this.#deps;
+    if (serverNameOf(target) !== serverName) {
+      if (federated === undefined) throw forbidden('This server does not talk to others');
       const invited = await this.#deps.writer.read(roomId, (room) => {
         return room.membership(target) === 'invite' ? room.entry('m.room.member', target)?.eventId : undefined;
       });
