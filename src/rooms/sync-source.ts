@@ -173,8 +173,8 @@ export class SyncSource {
     return this.#deps.unread.count(tx, request);
   }
 
-  summary(tx: ReadTx, roomNid: number, userId: UserId): Promise<RoomSummary> {
-    return this.#deps.summaries.summaryOf(tx, roomNid, userId);
+  summaries(tx: ReadTx, roomNids: readonly number[], userId: UserId): Promise<ReadonlyMap<number, RoomSummary>> {
+    return this.#deps.summaries.summariesOf(tx, roomNids, userId);
   }
 
   /** The content of `m.receipt` by room, of receipts after `after` up to `upTo` that the user may see. */

@@ -56,7 +56,7 @@ export interface SyncRooms {
   /** The stripped state that goes with an invite or a knock, as JSON, one each. */
   strippedState(tx: ReadTx, member: StoredEvent): Promise<readonly string[]>;
   unreadCounts(tx: ReadTx, request: UnreadRequest): Promise<ReadonlyMap<number, UnreadRoom>>;
-  summary(tx: ReadTx, roomNid: number, userId: UserId): Promise<RoomSummary>;
+  summaries(tx: ReadTx, roomNids: readonly number[], userId: UserId): Promise<ReadonlyMap<number, RoomSummary>>;
   /** The content of `m.receipt` by room, of receipts after `after` up to `upTo` that the user may see. */
   receipts(
     tx: ReadTx,

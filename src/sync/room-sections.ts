@@ -16,6 +16,8 @@ import { emptyTimeline, readTimeline, type TimelineChunk } from './timeline.ts';
 /** What of a joined room is read for all rooms of the answer at once. */
 export interface RoomExtras {
   readonly counts: UnreadRoom | undefined;
+  /** Of rooms that the client gets whole; of others it is read where it has changed. */
+  readonly summary: RoomSummary | undefined;
   /** The user has read further, so the counts are news. */
   readonly isRead: boolean;
   /** Events as JSON. */
@@ -34,6 +36,11 @@ export interface RoomSection {
 /** Events that change what a summary says. */
 const SUMMARY_TYPES: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias']);
 
+/** Whether the client gets a room as if it knew nothing of it. */
+export function isGivenWhole({ query }: SyncContext, { position }: KnownPart): boolean {
+  return position === undefined || query.fullState;
+}
+
 /** A joined room's part of the answer; undefined where there is nothing to tell. */
 export async function joinedRoom(
   tx: ReadTx,
@@ -43,7 +50,7 @@ export async function joinedRoom(
   part: KnownPart,
   extras: RoomExtras,
 ): Promise<RoomSection | undefined> {
-  const { viewer, query, to } = context;
+  const { viewer, to } = context;
   const { position: known } = part;
   const sight = await rooms.sight(tx, viewer.userId, room.roomNid, true);
   // Who was in the room at the token and has been since sees all that came since.
@@ -53,11 +60,11 @@ export async function joinedRoom(
     upTo: to.events,
     visible: visibleIn(tx, context, sight, hidesNothing),
   });
-  const isWhole = known === undefined || query.fullState;
+  const isWhole = isGivenWhole(context, part);
   const isCompleted = known !== undefined && rooms.completedAt(room.roomNid) > known;
   const hasNewSummary =
     isWhole || isCompleted || chunk.limited || chunk.hidesState || chunk.events.some(changesSummary);
-  const summary = hasNewSummary ? await rooms.summary(tx, room.roomNid, viewer.userId) : undefined;
+  const summary = hasNewSummary ? (extras.summary ?? (await summaryFor(tx, rooms, context, room))) : undefined;
   const span = { known, upTo: to.events, chunk, heroes: summary?.heroes ?? [] };
   const state = await roomState(tx, rooms, context, room, span);
   const isNews =
@@ -168,6 +175,10 @@ async function timelineOf(
 
 function changesSummary({ event }: StoredEvent): boolean {
   return event.isState && SUMMARY_TYPES.has(event.type);
+}
+
+async function summaryFor(tx: ReadTx, rooms: SyncRooms, { viewer }: SyncContext, { roomNid }: UserRoom) {
+  return (await rooms.summaries(tx, [roomNid], viewer.userId)).get(roomNid);
 }
 
 function summaryOf(summary: RoomSummary | undefined): string {

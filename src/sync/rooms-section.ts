@@ -6,7 +6,7 @@ import type { UserRoom } from './online-user.ts';
 import type { SyncRooms } from './ports.ts';
 import type { SyncContext } from './request.ts';
 import { wantsEphemeral } from './room-json.ts';
-import { joinedRoom, leftRoom } from './room-sections.ts';
+import { isGivenWhole, joinedRoom, leftRoom } from './room-sections.ts';
 import type { Skeleton } from './skeleton.ts';
 import { type KnownPart, knownPart } from './stays.ts';
 import { type StickyNews, stickyNews } from './sticky.ts';
@@ -56,12 +56,19 @@ export async function roomsSection(
     receiptsUpTo: context.to.receipts,
   });
   const receipts = await receiptsOf(tx, rooms, context, joined, isNew);
+  const whole = joined.filter((room) => isGivenWhole(context, partOf(room)));
+  const summaries = await rooms.summaries(
+    tx,
+    whole.map((room) => room.roomNid),
+    viewer.userId,
+  );
   const told: (readonly [RoomId, UserId])[] = [];
   const join: string[] = [];
   for (const room of joined) {
     const read = receipts.get(room.roomNid);
     const section = await joinedRoom(tx, rooms, context, room, partOf(room), {
       counts: counts.get(room.roomNid),
+      summary: summaries.get(room.roomNid),
       sticky: sticky.byRoom.get(room.roomNid) ?? [],
       isRead: read !== undefined && isOf(read, viewer.userId),
       accountData: roomAccountData(context, room, accountData),

@@ -4,7 +4,7 @@ import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
 import { membershipOf } from '../read/history-visibility.ts';
 import type { StateReader } from '../read/state-reader.ts';
-import { findMembership } from '../store/index.ts';
+import { listMembershipsIn, type MembershipRow, type StoredEvent } from '../store/index.ts';
 import { listOwnReceipts, type ReceiptRow } from './receipt-rows.ts';
 import { RoomTails, type TailEvent } from './room-tails.ts';
 import { countUnread, NOTHING_UNREAD, type OwnVerdict, type ReadUpTo, type UnreadRoom } from './unread-fold.ts';
@@ -65,8 +65,10 @@ export class UnreadCounts {
     }
     if (toCount.length === 0) return counts;
     const receipts = Map.groupBy(await listOwnReceipts(tx, request.userId, toCount), (row) => row.room_nid);
+    const joins = await this.#joinPositionsIn(tx, request.userId, toCount);
     for (const roomNid of toCount) {
-      const entry = await this.#counted(tx, roomNid, request, receipts.get(roomNid) ?? []);
+      const readUpTo = readUpToOf(joins.get(roomNid) ?? 0, receipts.get(roomNid) ?? []);
+      const entry = await this.#counted(tx, roomNid, request, readUpTo);
       counts.set(roomNid, entry.unread);
       this.#keep(roomNid, request, entry);
     }
@@ -105,9 +107,8 @@ export class UnreadCounts {
     tx: ReadTx,
     roomNid: number,
     { userId, ignored, upTo }: UnreadRequest,
-    receipts: readonly ReceiptRow[],
+    readUpTo: ReadUpTo,
   ): Promise<Entry> {
-    const readUpTo = await this.#readUpTo(tx, roomNid, userId, receipts);
     const range = { roomNid, after: readUpTo.all, upTo, limit: COUNTED_MAX };
     const events = await listCounted(tx, range);
     if (events.length === 0) return { unread: NOTHING_UNREAD, readUpTo, upTo, ignored };
@@ -124,32 +125,35 @@ export class UnreadCounts {
     };
   }
 
-  async #readUpTo(tx: ReadTx, roomNid: number, userId: UserId, receipts: readonly ReceiptRow[]): Promise<ReadUpTo> {
-    let all = await this.#joinPosition(tx, roomNid, userId);
-    let main = all;
-    const threads = new Map<string, number>();
-    for (const { thread_id: threadId, event_position: position } of receipts) {
-      if (threadId === '') all = Math.max(all, position);
-      else if (threadId === 'main') main = Math.max(main, position);
-      else threads.set(threadId, Math.max(threads.get(threadId) ?? position, position));
-    }
-    return { all, main, threads };
+  /** Where the user's present stay in each room began: what came before isn't unread. */
+  async #joinPositionsIn(
+    tx: ReadTx,
+    userId: UserId,
+    roomNids: readonly number[],
+  ): Promise<ReadonlyMap<number, number>> {
+    const rows = await listMembershipsIn(tx, userId, roomNids);
+    const unknown = rows.filter((row) => !this.#joinPositions.has(row.event_nid)).map((row) => row.event_nid);
+    const events = new Map((await this.#states.events.byNids(tx, unknown)).map((event) => [event.nid, event]));
+    const positions = new Map<number, number>();
+    for (const row of rows) positions.set(row.room_nid, await this.#joinPosition(tx, row, events.get(row.event_nid)));
+    return positions;
   }
 
-  /** Where the user's present stay in the room began: what came before isn't unread. */
-  async #joinPosition(tx: ReadTx, roomNid: number, userId: UserId): Promise<number> {
-    const row = await findMembership(tx, userId, roomNid);
-    if (row === undefined) return 0;
-    const known = this.#joinPositions.get(row.event_nid);
+  async #joinPosition(
+    tx: ReadTx,
+    { user_id: userId, event_nid: nid, position: latest }: MembershipRow,
+    member: StoredEvent | undefined,
+  ): Promise<number> {
+    const known = this.#joinPositions.get(nid);
     if (known !== undefined) return known;
-    let { position } = row;
-    let [event] = await this.#states.events.byNids(tx, [row.event_nid]);
+    let position = latest;
+    let event = member;
     for (let step = 0; event !== undefined && step < MEMBER_EVENTS_MAX; step++) {
       event = await this.#states.memberEvent(tx, event.stateBefore, userId);
       if (event === undefined || membershipOf(event.event.content) !== 'join') break;
       position = event.position;
     }
-    this.#joinPositions.set(row.event_nid, position);
+    this.#joinPositions.set(nid, position);
     return position;
   }
 
@@ -157,6 +161,18 @@ export class UnreadCounts {
     // This transaction may not have seen the latest receipt.
     if ((this.#lastReceipt.get(userId) ?? 0) <= receiptsUpTo) this.#entries.set(`${roomNid}:${userId}`, entry);
   }
+}
+
+function readUpToOf(joined: number, receipts: readonly ReceiptRow[]): ReadUpTo {
+  let all = joined;
+  let main = joined;
+  const threads = new Map<string, number>();
+  for (const { thread_id: threadId, event_position: position } of receipts) {
+    if (threadId === '') all = Math.max(all, position);
+    else if (threadId === 'main') main = Math.max(main, position);
+    else threads.set(threadId, Math.max(threads.get(threadId) ?? position, position));
+  }
+  return { all, main, threads };
 }
 
 function isSameSet(a: ReadonlySet<UserId>, b: ReadonlySet<UserId>): boolean {

@@ -159,7 +159,9 @@ forEachDatabase((_, open) => {
     const { rooms, room } = await setUp();
     const summaries = new Summaries();
     const heroes = (userId: UserId) =>
-      rooms.database.read(async (tx) => (await summaries.summaryOf(tx, room.roomNid, userId)).heroes);
+      rooms.database.read(
+        async (tx) => (await summaries.summariesOf(tx, [room.roomNid], userId)).get(room.roomNid)?.heroes,
+      );
     assert.deepEqual(await heroes(alice), []);
     await room.store(room.builder.join('bob'));
     await room.store(room.builder.leave('bob'));

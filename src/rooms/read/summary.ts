@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { upTo } from '../../lru.ts';
 import type { UserId } from '../../protocol/ids/index.ts';
 import type { ReadTx } from '../../storage/index.ts';
-import { listFirstMembers, listRooms } from '../store/index.ts';
+import { listFirstMembers, listRooms, type RoomRow } from '../store/index.ts';
 
 /** Who is in a room, for clients that have no name for it. */
 export interface RoomSummary {
@@ -26,22 +26,32 @@ export class Summaries {
     ...upTo(ROOMS_MAX),
   });
 
-  /** The summary of a room for a viewer. Spec: client-server-api/#get_matrixclientv3sync (RoomSummary) */
-  async summaryOf(tx: ReadTx, roomNid: number, viewer: UserId): Promise<RoomSummary> {
-    const [room] = await listRooms(tx, [roomNid]);
-    if (room === undefined) return { heroes: [], joined: 0, invited: 0 };
-    const { state_root: stateRoot, joined_count: joined, invited_count: invited } = room;
-    if (room.name || room.canonical_alias) return { heroes: [], joined, invited };
+  /** The summaries of rooms for a viewer, by nid. Spec: client-server-api/#get_matrixclientv3sync (RoomSummary) */
+  async summariesOf(
+    tx: ReadTx,
+    roomNids: readonly number[],
+    viewer: UserId,
+  ): Promise<ReadonlyMap<number, RoomSummary>> {
+    const summaries = new Map<number, RoomSummary>();
+    if (roomNids.length === 0) return summaries;
+    for (const room of await listRooms(tx, roomNids)) {
+      const { joined_count: joined, invited_count: invited } = room;
+      const heroes = room.name || room.canonical_alias ? [] : await this.#heroesOf(tx, room, viewer);
+      summaries.set(room.room_nid, { heroes, joined, invited });
+    }
+    return summaries;
+  }
+
+  async #heroesOf(tx: ReadTx, room: RoomRow, viewer: UserId): Promise<readonly UserId[]> {
+    const { room_nid: roomNid, state_root: stateRoot } = room;
     let kept = this.#heroes.get(roomNid);
     if (kept?.stateRoot !== stateRoot) {
       kept = { stateRoot, userIds: await listFirstMembers(tx, roomNid, 'present', CANDIDATES) };
       this.#heroes.set(roomNid, kept);
     }
     const others = kept.userIds.filter((userId) => userId !== viewer);
-    const heroes =
-      others.length > 0
-        ? others
-        : (await listFirstMembers(tx, roomNid, 'gone', CANDIDATES)).filter((userId) => userId !== viewer);
-    return { heroes: heroes.slice(0, HEROES_MAX), joined, invited };
+    if (others.length > 0) return others.slice(0, HEROES_MAX);
+    const gone = await listFirstMembers(tx, roomNid, 'gone', CANDIDATES);
+    return gone.filter((userId) => userId !== viewer).slice(0, HEROES_MAX);
   }
 }

@@ -31,6 +31,7 @@ export {
   listMemberEventNids,
   listMembers,
   listMembersBy,
+  listMembershipsIn,
   listRoomsOfUser,
   type MembershipRow,
   putMembership,

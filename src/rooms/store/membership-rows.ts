@@ -14,6 +14,15 @@ export async function findMembership(tx: ReadTx, userId: UserId, roomNid: number
   return tx.find(membershipOf, { userId, roomNid });
 }
 
+/** The current memberships of a user in some rooms, in no order. */
+export async function listMembershipsIn(
+  tx: ReadTx,
+  userId: UserId,
+  roomNids: readonly number[],
+): Promise<readonly MembershipRow[]> {
+  return tx.run(membershipsIn, { userId, roomNids });
+}
+
 /** All current memberships in a room, in no order. Small rooms only: for display, page through `listMembersBy`. */
 export async function listMembers(tx: ReadTx, roomNid: number): Promise<readonly MembershipRow[]> {
   return tx.run(membersOf, { roomNid });
@@ -79,6 +88,14 @@ export async function forgetMembership(tx: WriteTx, userId: UserId, roomNid: num
 
 const membershipOf = compiledOnce<{ userId: UserId; roomNid: number }>()((db, p) =>
   db.selectFrom('memberships').selectAll().where('user_id', '=', p('userId')).where('room_nid', '=', p('roomNid')),
+);
+
+const membershipsIn = compiledOnce<{ userId: UserId; roomNids: readonly number[] }>()((db, p) =>
+  db
+    .selectFrom('memberships')
+    .selectAll()
+    .where('user_id', '=', p('userId'))
+    .where('room_nid', 'in', p.numbers('roomNids')),
 );
 
 const membersOf = compiledOnce<{ roomNid: number }>()((db, p) =>
