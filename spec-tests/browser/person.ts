@@ -17,20 +17,24 @@ export class Person {
   readonly problems: string[];
   readonly #baseUrl: string;
 
-  private constructor(name: string, page: Page, baseUrl: string) {
+  readonly password: string;
+
+  private constructor(name: string, page: Page, baseUrl: string, password: string) {
     this.name = name;
+    this.password = password;
     this.page = page;
     this.problems = collectProblems(page);
     this.#baseUrl = baseUrl;
   }
 
   /** Sits down at an empty browser. */
-  static async arrive(browser: TestBrowser, name: string, baseUrl: string): Promise<Person> {
-    return new Person(name, await browser.newPage(), baseUrl);
-  }
-
-  get password(): string {
-    return `the password of ${this.name}`;
+  static async arrive(
+    browser: TestBrowser,
+    name: string,
+    baseUrl: string,
+    password = `the password of ${name}`,
+  ): Promise<Person> {
+    return new Person(name, await browser.newPage(), baseUrl, password);
   }
 
   /** Opens a path of the server. */
@@ -96,6 +100,18 @@ export class Person {
     await this.page.getByRole('button', { name: 'Invite to this room' }).click();
     await this.page.getByPlaceholder('Enter user-id of user').fill(userId);
     await this.page.locator('.InvitePanelView__btn').click();
+  }
+
+  /** Opens the key backup of the account by its recovery key, in Hydrogen's settings; resolves when that is done. */
+  async unlockBackup(recoveryKey: string): Promise<void> {
+    await this.page.getByRole('link', { name: 'Settings' }).click();
+    const useKey = this.page.getByRole('button', { name: 'use your security key' });
+    const field = this.page.getByPlaceholder('Security key');
+    await useKey.or(field).first().waitFor();
+    if (await useKey.isVisible()) await useKey.click();
+    await field.fill(recoveryKey);
+    await this.page.locator('p').filter({ has: field }).getByRole('button').click();
+    await this.page.getByText('Key backup is enabled').waitFor();
   }
 
   /** Opens a room of the room list. */

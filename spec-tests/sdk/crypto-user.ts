@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import loglevel from 'loglevel';
-import { ClientEvent, createClient, EventType, type MatrixClient, type MatrixEvent, SyncState } from 'matrix-js-sdk';
+import {
+  ClientEvent,
+  createClient,
+  EventType,
+  type MatrixClient,
+  type MatrixEvent,
+  Method,
+  SyncState,
+} from 'matrix-js-sdk';
 import {
   type CryptoApi,
   CryptoEvent,
@@ -16,7 +24,8 @@ import { eventually, silent } from './sdk-user.ts';
 /** What the library doesn't log through a client's own logger. */
 loglevel.getLogger('matrix').setLevel('silent');
 
-const PASSWORD = 'password';
+/** Of everybody. */
+export const PASSWORD = 'password';
 const SAS = 'm.sas.v1';
 
 /** A device of a person, on `matrix-js-sdk` with its Rust crypto, syncing. Its keys are in memory only. */
@@ -106,6 +115,18 @@ export class CryptoDevice {
     this.#vault.key = await this.crypto.createRecoveryKeyFromPassphrase();
     const { key } = this.#vault;
     await this.crypto.bootstrapSecretStorage({ createSecretStorageKey: async () => key, setupNewKeyBackup: true });
+  }
+
+  /** What the person has written on paper, once everything is set up. */
+  get recoveryKey(): string {
+    const text = this.#vault.key?.encodedPrivateKey;
+    if (text === undefined) throw new Error('There is no recovery key yet');
+    return text;
+  }
+
+  /** How many room keys are in the person's current backup. */
+  async countBackedUp(): Promise<number> {
+    return (await this.client.http.authedRequest<{ count: number }>(Method.Get, '/room_keys/version')).count;
   }
 
   /** Sends a message to an encrypted room; resolves with the event's id. */

@@ -95,10 +95,7 @@ describe('two people with two devices each, encrypted', () => {
   });
 
   it('read the history on a third device from the backup', async () => {
-    await waitFor('the keys are backed up', async () => {
-      const info = await alice.client.http.authedRequest<{ count: number }>(Method.Get, '/room_keys/version');
-      return info.count >= 3;
-    });
+    await waitFor('the keys are backed up', async () => (await alice.countBackedUp()) >= 3);
     const tablet = await start(alice.another());
     // A client can only take over an identity that it has already seen.
     assert.equal(await tablet.crypto.userHasCrossSigningKeys(tablet.userId, true), true);
