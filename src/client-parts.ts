@@ -18,7 +18,7 @@ import type { Mailer } from './email/index.ts';
 import type { RateLimits } from './http/index.ts';
 import { type Jobs, job } from './jobs/index.ts';
 import type { Media } from './media/index.ts';
-import { moderationMigrations, Reports } from './moderation/index.ts';
+import { moderationMigrations, Reports, ServerNotices, serverNoticesMigrations } from './moderation/index.ts';
 import type { RoomParts } from './room-parts.ts';
 import { Search, SearchIndexer, searchMigrations } from './search/index.ts';
 import { Sso, ssoMigrations } from './sso/index.ts';
@@ -53,6 +53,7 @@ export interface ClientParts extends AsyncDisposable {
   readonly hub: Hub;
   readonly pushers: Pushers;
   readonly reports: Reports;
+  readonly serverNotices: ServerNotices;
   readonly search: Search;
   readonly searchIndexer: SearchIndexer;
   readonly sso: Sso;
@@ -65,6 +66,7 @@ export const clientMigrations = joinMigrations(
   searchMigrations,
   userDirectoryMigrations,
   moderationMigrations,
+  serverNoticesMigrations,
   deliveryMigrations,
   emailPusherMigrations,
   delayedEventsMigrations,
@@ -153,6 +155,7 @@ export async function makeClientParts(deps: ClientPartsDeps): Promise<ClientPart
     hub,
     pushers,
     reports: new Reports({ database, rooms, clock }),
+    serverNotices: new ServerNotices({ database, accounts, rooms, config: config.server_notices }),
     search: new Search(rooms.reading, searchIndexer),
     searchIndexer,
     sso,

@@ -71,6 +71,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     shadowBans,
     erasedUsers: accounts.users,
     rates: deps.rateLimits,
+    noticesUser: accounts.noticesUser,
     federation: deps.federation,
     partialJoins: config.federation.partial_joins,
     log,
@@ -160,7 +161,7 @@ export function makeRoomParts(deps: RoomPartsDeps): RoomParts {
     openMemberships: (userId: UserId) => rooms.openMemberships(userId),
     publishProfile: (...args: Parameters<Rooms['publishProfile']>) => rooms.publishProfile(...args),
     leave: async (...[roomId, userId]: Parameters<Rooms['publishProfile']>) => {
-      await rooms.leave({ roomId, userId });
+      await rooms.leave({ roomId, userId, isForced: true });
     },
   };
   for (const declared of accounts.jobs(publisher)) jobs.declare(declared);

@@ -5,7 +5,7 @@ import type { Mailer } from '../email/index.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import type { Job, Jobs } from '../jobs/index.ts';
 import { TypePattern } from '../protocol/filter/index.ts';
-import { parseServerName, type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
+import { type ServerName, serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import { type Database, type ReadTx, StorageRefusedError, type StreamDeclaration } from '../storage/index.ts';
 import { type Hub, stream } from '../streams/index.ts';
 import { AccountData } from './account-data.ts';
@@ -14,6 +14,7 @@ import { ExternalIds } from './external-ids.ts';
 import { Filters } from './filters.ts';
 import { AccountInvitePolicy } from './invite-policy.ts';
 import { LastSeen } from './last-seen.ts';
+import { localUserId, toServerName } from './own-names.ts';
 import { PasswordLogin } from './password-login.ts';
 import { Passwords } from './passwords.ts';
 import type { Profile } from './profile.ts';
@@ -69,7 +70,10 @@ export const accountsStreams: readonly StreamDeclaration[] = [
 ];
 
 /** What accounts are told by the configuration. */
-export type AccountsConfig = Pick<Config, 'server' | 'registration' | 'terms' | 'login' | 'email' | 'push' | 'sso'>;
+export type AccountsConfig = Pick<
+  Config,
+  'server' | 'registration' | 'terms' | 'login' | 'email' | 'push' | 'sso' | 'server_notices'
+>;
 
 export interface AccountsOptions {
   readonly database: Database;
@@ -111,6 +115,8 @@ export class Accounts implements AsyncDisposable {
   /** OpenID tokens and login tokens. */
   readonly shortTokens: ShortTokens;
   readonly invitePolicy: AccountInvitePolicy;
+  /** In whose name the server speaks to its users. */
+  readonly noticesUser: UserId;
   /** Who users are at providers of single sign-on. */
   readonly externalIds: ExternalIds;
   /** How users who are logged in can show once more who they are. */
@@ -166,7 +172,8 @@ export class Accounts implements AsyncDisposable {
     this.filters = new Filters(database);
     this.roomSettings = new RoomSettings(database, this.accountData, this.pushRules);
     this.shortTokens = new ShortTokens(database, clock, this.sessions);
-    this.invitePolicy = new AccountInvitePolicy(this.accountData);
+    this.noticesUser = localUserId(config.server_notices.user, serverName);
+    this.invitePolicy = new AccountInvitePolicy(this.accountData, this.noticesUser);
     this.externalIds = new ExternalIds(database, clock);
     this.reAuthentication = new ReAuthentication(database, this.externalIds, {
       passwords: config.login.password,
@@ -269,19 +276,13 @@ export class Accounts implements AsyncDisposable {
   }
 }
 
-function registrationRules({ registration, login }: AccountsConfig, firstLocalUserIsAdmin: boolean) {
+function registrationRules({ registration, login, server_notices }: AccountsConfig, firstLocalUserIsAdmin: boolean) {
   const { open_to: openTo, steps, guests, reserved_names: reserved } = registration;
   return {
     openTo: login.password ? openTo : ('nobody' as const),
     steps,
     guests,
-    reservedNames: new TypePattern(reserved),
+    reservedNames: new TypePattern([...reserved, server_notices.user]),
     firstLocalUserIsAdmin,
   };
-}
-
-function toServerName(name: string): ServerName {
-  const serverName = parseServerName(name);
-  if (serverName === undefined) throw new Error('server.name is not a server name');
-  return serverName;
 }

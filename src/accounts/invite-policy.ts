@@ -22,9 +22,12 @@ const LISTS: readonly { readonly key: string; readonly of: 'user' | 'server'; re
 /** Who may invite whom, as users say it in their account data. Spec: client-server-api/#invite-permission */
 export class AccountInvitePolicy {
   readonly #accountData: AccountData;
+  readonly #noticesUser: UserId;
 
-  constructor(accountData: AccountData) {
+  /** `noticesUser`: in whose name the server invites, which is always let through. */
+  constructor(accountData: AccountData, noticesUser: UserId) {
     this.#accountData = accountData;
+    this.#noticesUser = noticesUser;
   }
 
   /** Whether the invitee wants no invites from the inviter. */
@@ -38,6 +41,7 @@ export class AccountInvitePolicy {
   }
 
   async #verdict(invitee: UserId, inviter: UserId): Promise<Verdict> {
+    if (inviter === this.#noticesUser) return 'allow';
     const stable = await this.#config(invitee, CONFIG);
     if (stable !== undefined && readString(stable, 'default_action') === 'block') return 'block';
     const lists = await this.#config(invitee, UNSTABLE_CONFIG);

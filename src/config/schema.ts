@@ -18,6 +18,7 @@ import { rateLimitsSection } from './rate-limits.ts';
 import { registrationSection } from './registration.ts';
 import { roomsSection } from './rooms.ts';
 import { serverSection } from './server.ts';
+import { serverNoticesSection } from './server-notices.ts';
 import { ssoSection } from './sso.ts';
 import { termsSection } from './terms.ts';
 import { userDirectorySection } from './user-directory.ts';
@@ -36,6 +37,7 @@ const sections = z.strictObject({
   sso: ssoSection,
   rooms: roomsSection,
   media: mediaSection,
+  server_notices: serverNoticesSection,
   user_directory: userDirectorySection,
   encryption: encryptionSection,
   presence: presenceSection,

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { SigningKey } from '../protocol/crypto/index.ts';
-import type { ServerName } from '../protocol/ids/index.ts';
+import type { ServerName, UserId } from '../protocol/ids/index.ts';
 import type { Database } from '../storage/index.ts';
 import type { Hub } from '../streams/index.ts';
 import type { ErasedUsers, IgnoredUsers } from './read/reading.ts';
@@ -36,6 +36,8 @@ export interface RoomsDeps {
   readonly invitePolicy?: InvitePolicy;
   readonly shadowBans?: ShadowBanSource;
   readonly rates?: MembershipRates;
+  /** The user in whose name the server speaks to its users. */
+  readonly noticesUser?: UserId;
   readonly erasedUsers?: ErasedUsers;
   readonly personalSettings?: PersonalRoomSettings;
   /** Without it, rooms end at this server. */

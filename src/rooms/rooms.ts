@@ -20,6 +20,7 @@ import {
   Memberships,
   Messages,
   NOBODY,
+  NoticeRooms,
   type OwnMembershipRequest,
   type RedactRequest,
   type ResolvedAlias,
@@ -124,6 +125,7 @@ export class Rooms {
       invitePolicy,
       shadows,
       limits,
+      notices: new NoticeRooms(deps.noticesUser),
       personalSettings: deps.personalSettings ?? NO_SETTINGS,
     };
     this.aliases = new Aliases(write);

@@ -31,6 +31,8 @@ export interface CreateRoomOptions {
   readonly preset?: RoomPreset | undefined;
   readonly isDirect?: boolean | undefined;
   readonly powerLevels?: JsonObject | undefined;
+  /** Not encrypted, whatever is the policy of its preset. */
+  readonly isPlain?: boolean | undefined;
 }
 
 /** One request is one transaction; more can be invited later. */
@@ -67,7 +69,7 @@ export class RoomCreation {
     const rules = requestedRules(options.roomVersion ?? this.#policy.defaultVersion);
     const presetName = options.preset ?? (options.visibility === 'public' ? 'public_chat' : 'private_chat');
     const preset = PRESETS[presetName];
-    const isEncrypted = this.#policy.encryptedPresets.includes(presetName);
+    const isEncrypted = options.isPlain !== true && this.#policy.encryptedPresets.includes(presetName);
     const invitees = [...new Set(options.invite)].filter((userId) => userId !== creator);
     if (invitees.length > INVITES_MAX) throw invalidParam(`A new room can invite at most ${INVITES_MAX} users`);
     if ((options.initialState?.length ?? 0) > INITIAL_STATE_MAX) {

@@ -7,6 +7,7 @@ import type { FederatedRooms } from '../receive/index.ts';
 import type { EventReader } from '../store/index.ts';
 import type { HotRooms } from './hot-rooms.ts';
 import type { MembershipLimits } from './membership-limits.ts';
+import type { NoticeRooms } from './notice-rooms.ts';
 import type { RoomWriter } from './room-writer.ts';
 import type { Shadows } from './shadows.ts';
 import type { Transactions } from './transactions.ts';
@@ -54,6 +55,7 @@ export interface WriteDeps {
   readonly invitePolicy: InvitePolicy;
   readonly shadows: Shadows;
   readonly limits: MembershipLimits;
+  readonly notices: NoticeRooms;
   readonly personalSettings: PersonalRoomSettings;
   /** Undefined where this server doesn't federate. */
   readonly federated: FederatedRooms | undefined;

@@ -4,7 +4,8 @@ export { type CreateRoomOptions, type InitialState, RoomCreation } from './creat
 export type { AccountSource, GuestSource, InvitePolicy, MemberProfile, PersonalRoomSettings } from './deps.ts';
 export { HotRooms } from './hot-rooms.ts';
 export { MembershipLimits, type MembershipRates } from './membership-limits.ts';
-export { type MembershipRequest, Memberships, type OwnMembershipRequest } from './memberships.ts';
+export type { MembershipRequest, OwnMembershipRequest } from './membership-requests.ts';
+export { Memberships } from './memberships.ts';
 export {
   Messages,
   type RedactRequest,
@@ -12,6 +13,7 @@ export {
   type SetStateRequest,
   type TransactionOf,
 } from './messages.ts';
+export { NoticeRooms } from './notice-rooms.ts';
 export { Reviews } from './reviews.ts';
 export { RoomBatches, type TypingEnd } from './room-batches.ts';
 export type { RoomPreset } from './room-presets.ts';

@@ -7,29 +7,9 @@ import { findMembership, forgetMembership, listRoomsOfUser, type Membership } fr
 import { assertJoined, isSameContent } from './checks.ts';
 import type { MemberProfile, WriteDeps } from './deps.ts';
 import type { HotRoom } from './hot-room.ts';
+import type { MembershipRequest, OwnMembershipRequest } from './membership-requests.ts';
 import { type Admission, admissionTo } from './restricted.ts';
 import type { Decision } from './room-writer.ts';
-
-/** Who does something to whose membership. */
-export interface MembershipRequest {
-  readonly roomId: RoomId;
-  readonly sender: UserId;
-  readonly target: UserId;
-  readonly reason?: string | undefined;
-  /** Further keys of the member event's content. */
-  readonly content?: JsonObject | undefined;
-}
-
-/** A request of a user for himself. */
-export interface OwnMembershipRequest {
-  readonly roomId: RoomId;
-  readonly userId: UserId;
-  readonly reason?: string | undefined;
-  readonly content?: JsonObject | undefined;
-  readonly isGuest?: boolean | undefined;
-  /** Other servers that may help where nobody of this server is in the room. */
-  readonly via?: readonly ServerName[] | undefined;
-}
 
 /** Changes who is in a room. Spec: client-server-api/#room-membership */
 export class Memberships {
@@ -76,6 +56,7 @@ export class Memberships {
     if (remote !== undefined) return remote.memberships.leave(remoteRequest(request));
     return this.#deps.writer.append(roomId, (room) => {
       if (room.membership(userId) === 'leave') return already(room, userId);
+      if (request.isForced !== true) this.#deps.notices.assertMayReject(room, userId);
       return decide(room, userId, userId, memberContent('leave', content ?? {}, reason));
     });
   }
@@ -121,8 +102,8 @@ export class Memberships {
     reason?: string | undefined,
     content?: JsonObject | undefined,
   ): Promise<JsonObject> {
-    const { accounts, invitePolicy, limits, serverName } = this.#deps;
-    limits.invited(target);
+    const { accounts, invitePolicy, limits, notices, serverName } = this.#deps;
+    if (!notices.isFrom(sender)) limits.invited(target);
     if (serverNameOf(target) !== serverName) return memberContent('invite', content ?? {}, reason);
     if (await invitePolicy.blocksInvites(target, sender)) {
       throw new MatrixError('M_INVITE_BLOCKED', 'This user does not accept invites');
@@ -175,7 +156,10 @@ export class Memberships {
       this.#deps.limits.invites(sender, 1);
       return this.invite({ roomId, sender, target, content });
     }
-    return this.#deps.writer.append(roomId, (room) => decide(room, sender, target, content));
+    return this.#deps.writer.append(roomId, (room) => {
+      if (sender === target) this.#deps.notices.assertMayReject(room, target);
+      return decide(room, sender, target, content);
+    });
   }
 
   /** Forgets a room that the user has left. @throws MatrixError 400 `M_UNKNOWN` where the user is in it */
