@@ -1,4 +1,5 @@
 /** Somebody in front of a browser: does by mouse and keyboard what people do in our pages and in Hydrogen. */
+import { readFile } from 'node:fs/promises';
 import type { Locator, Page } from 'playwright-core';
 import { screenshot, type TestBrowser } from './chromium.ts';
 import { collectProblems } from './problems.ts';
@@ -136,10 +137,31 @@ export class Person {
 
   /** Sends a picture into the open room. */
   async sendPicture(name: string, png: Buffer): Promise<void> {
+    await this.#send('Send picture', { name, mimeType: 'image/png', buffer: png });
+  }
+
+  /** Sends a file into the open room. */
+  async sendFile(name: string, bytes: Buffer): Promise<void> {
+    await this.#send('Send file', { name, mimeType: 'application/zip', buffer: bytes });
+  }
+
+  async #send(choice: string, file: { readonly name: string; readonly mimeType: string; readonly buffer: Buffer }) {
     await this.page.getByRole('button', { name: 'Send file' }).click();
     const chooser = this.page.waitForEvent('filechooser');
-    await this.#pick('Send picture');
-    await (await chooser).setFiles({ name, mimeType: 'image/png', buffer: png });
+    await this.#pick(choice);
+    await (await chooser).setFiles(file);
+  }
+
+  /** Downloads a file of the open room: the name under which the browser saves it, and its bytes. */
+  async downloadFile(name: string): Promise<{ readonly savedAs: string; readonly bytes: Buffer }> {
+    const saving = this.page.waitForEvent('download');
+    await this.page
+      .locator('.Timeline')
+      .getByRole('button', { name: `Download ${name}` })
+      .last()
+      .click();
+    const saved = await saving;
+    return { savedAs: saved.suggestedFilename(), bytes: await readFile(await saved.path()) };
   }
 
   /** The size in pixels of the open room's last picture, when it has come; of its thumbnail, where the server makes one. */

@@ -1,5 +1,6 @@
 /** What Hydrogen offers beyond plain messages, in a public room that is joined by its alias. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
@@ -73,6 +74,16 @@ describe('a public room in browsers', () => {
     await bob.screenshot('room-picture');
   });
 
+  it('gives a file back as it was sent', async () => {
+    const bytes = randomBytes(300_000);
+    await alice.sendFile('Fahrplan für März.zip', bytes);
+    for (const person of [bob, alice]) {
+      const { savedAs, bytes: got } = await person.downloadFile('Fahrplan für März.zip');
+      assert.equal(savedAs, 'Fahrplan für März.zip');
+      assert.ok(got.equals(bytes), person.name);
+    }
+  });
+
   it('shows a picture in an encrypted room, and fetches it but once', async () => {
     await alice.createRoom('Behind the curtain');
     await alice.invite('@bob:example.org');
@@ -86,6 +97,14 @@ describe('a public room in browsers', () => {
     await sleep(500);
     assert.ok(downloads <= 2, `${downloads} downloads`);
     await bob.screenshot('room-encrypted-picture');
+  });
+
+  it('gives a file of an encrypted room back as it was sent', async () => {
+    const bytes = randomBytes(300_000);
+    await alice.sendFile('curtain.zip', bytes);
+    const { savedAs, bytes: got } = await bob.downloadFile('curtain.zip');
+    assert.equal(savedAs, 'curtain.zip');
+    assert.ok(got.equals(bytes));
     for (const person of [alice, bob]) await person.openRoom('The inn');
   });
 

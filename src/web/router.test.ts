@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -58,6 +60,16 @@ describe('the web pages', () => {
       (await web.get('/_web/assets/index-abc.js')).headers.get('cache-control') ?? '',
       /max-age=\d+, immutable/,
     );
+  });
+
+  it('lets the script run through which the client saves files, and no other that stands in a page', async () => {
+    await using web = await serve(folder);
+    const policy = (await web.get('/_web/')).headers.get('content-security-policy') ?? '';
+    const sdk = path.dirname(createRequire(import.meta.url).resolve('hydrogen-view-sdk/download-sandbox.html'));
+    const html = await readFile(path.join(sdk, 'download-sandbox.html'), 'utf8');
+    const [, script = ''] = /<script[^>]*>(.*)<\/script>/s.exec(html) ?? [];
+    const hash = createHash('sha256').update(script).digest('base64');
+    assert.equal(/script-src ([^;]*)/.exec(policy)?.[1], `'self' 'wasm-unsafe-eval' 'sha256-${hash}'`);
   });
 
   it('leads to the client without its last slash', async () => {

@@ -21,12 +21,16 @@ const PAGES_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
   "base-uri 'none'; frame-ancestors 'none'";
 
+/** The script in the page of a frame through which Hydrogen has the browser save a file; see `download-sandbox.html` of its SDK. */
+const SAVING_SCRIPT = 'sha256-WBXxGXLetOyzS6ThAYb2DFfGZqkW1OxfcQCCUtZQots=';
+
 /**
  * The client talks to whichever homeserver a user names, shows media from there, runs libolm (WebAssembly), and sets
  * inline styles.
  */
 const CLIENT_POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; font-src 'self'; " +
+  `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' '${SAVING_SCRIPT}'; ` +
+  "style-src 'self' 'unsafe-inline'; font-src 'self'; " +
   "img-src 'self' https: data: blob:; media-src 'self' https: blob:; connect-src 'self' https: http://localhost:* data: blob:; " +
   "worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 

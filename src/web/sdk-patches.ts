@@ -31,6 +31,11 @@ const PATCHES: readonly Patch[] = [
     replace: 'const room = this._roomFromNavigation();\n      if (room) this._rightPanelViewModel =',
   },
   {
+    why: 'browsers know no such flag any more, and say so in the console at the first file that is saved',
+    find: 'allow-scripts allow-downloads allow-downloads-without-user-activation',
+    replace: 'allow-scripts allow-downloads',
+  },
+  {
     why: 'the button opens a file on the machine that built the SDK',
     find: 'logButtons.push(t.button({ onClick: () => openLogs(vm) }, "Open logs"));',
     replace: '',
