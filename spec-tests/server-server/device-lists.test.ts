@@ -22,6 +22,8 @@ describe('device lists between servers', () => {
     bob = await two.server.register('bob');
     roomId = await createRoom(alice);
     await join(bob, roomId, one.name);
+    // Answered when all members are known: before, nothing is kept of them.
+    await bob.request('GET', `${V3}/rooms/${encodeURIComponent(roomId)}/members`);
     await upload(alice);
   });
   after(() => net[Symbol.asyncDispose]());
