@@ -30,6 +30,7 @@ export class Memberships {
     if (remote !== undefined) this.#deps.limits.joinsRemote(userId);
     const joined = await remote?.memberships.joinWithHelp(remoteRequest(request));
     if (joined !== undefined) return joined;
+    if ((await this.#deps.hotRooms.find(roomId))?.isJoined(userId) !== true) this.#deps.limits.joins(roomId);
     const admission = await admissionTo(this.#deps, roomId, userId);
     const profile = await this.#deps.accounts.getProfile(userId);
     let predecessor: RoomId | undefined;
