@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { signedAuthorization } from '../../src/federation/x-matrix.ts';
 import { parseSigningKeyFile, type SigningKey } from '../../src/protocol/crypto/index.ts';
+import { buildEvent, type Event, type EventDraft } from '../../src/protocol/event/index.ts';
 import { parseServerName, type ServerName } from '../../src/protocol/ids/index.ts';
 import type { JsonObject } from '../../src/protocol/json/index.ts';
+import { roomVersionRules } from '../../src/protocol/room-versions/index.ts';
 import type { ClientResponse } from '../../src/testing/http-client.ts';
 import type { NetworkServer } from '../../src/testing/network.ts';
 
@@ -33,6 +35,13 @@ export class Peer {
   send(txnId: string, pdus: readonly JsonObject[], edus: readonly JsonObject[] = []): Promise<ClientResponse> {
     const content = { origin: this.name, origin_server_ts: Date.now(), pdus, edus };
     return this.request('PUT', `${V1}/send/${txnId}`, content);
+  }
+
+  /** An event of room version 10 as the peer would make it. */
+  make(draft: EventDraft): Event {
+    const rules = roomVersionRules('10');
+    if (rules === undefined) throw new Error('room version 10 is known');
+    return buildEvent(draft, rules, this.name, this.#key);
   }
 
   /** An event that the server gives to the peer. */

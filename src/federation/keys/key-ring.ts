@@ -11,7 +11,7 @@ import type { OwnKeys } from './own-keys.ts';
 
 export interface KeyRingDeps {
   readonly database: Database;
-  readonly client: FederationClient;
+  readonly client: Pick<FederationClient, 'request'>;
   readonly own: OwnKeys;
   readonly clock: Clock;
   readonly serverName: ServerName;

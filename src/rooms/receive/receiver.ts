@@ -20,7 +20,18 @@ import type { StickyArrivals } from './sticky-arrivals.ts';
 const FETCHES_MAX = 300;
 
 /**
- * Takes events from other servers into rooms. One bad event spoils only itself.
+ * Takes events from other servers into rooms. One bad event spoils only itself. The checks of the specification, in its order:
+ *
+ * | check                                | where                                       | what becomes of an event that fails   |
+ * | 1 it has the form of one             | `parse` (arrival-checks.ts), `parsePdu`     | dropped                               |
+ * | 2 its signatures are valid           | `verifyAll` (outliers.ts)                   | dropped                               |
+ * | 3 its hash is right                  | `verifyAll`, `redactOnHashMismatch`         | goes on, redacted                     |
+ * | the room's ACL lets the server in    | `Receiver.#isAllowed`                       | dropped                               |
+ * | 4 its auth events allow it           | `Placer.#judgeByAuthEvents`                 | kept, rejected; dropped without them  |
+ * | 5 the state before it allows it      | `Placer.#judge`                             | kept, rejected                        |
+ * | 6 the room's current state allows it | `Placer.#judge`                             | kept, soft-failed: no client sees it  |
+ *
+ * An event that follows all ends of the room, by the auth events that the room has now, passes 4 to 6 at once: `Placer.#takeFast`.
  * Spec: server-server-api/#checks-performed-on-receipt-of-a-pdu
  */
 export class Receiver {
