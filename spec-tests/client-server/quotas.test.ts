@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { ACCOUNT_DATA_CHARS_MAX } from '../../src/accounts/account-data.ts';
 import { FILTERS_MAX } from '../../src/accounts/filters.ts';
 import { PUSHERS_MAX } from '../../src/delivery/pushers.ts';
+import { ALIASES_MAX } from '../../src/rooms/write/aliases.ts';
 import type { ClientResponse } from '../../src/testing/http-client.ts';
 import { TestServer } from '../../src/testing/test-server.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
@@ -82,6 +83,19 @@ describe('what a user keeps with us has a limit', () => {
     const { refused } = await untilRefused(100, rule);
     assert.deepEqual([refused.status, refused.body.errcode], [400, 'M_LIMIT_EXCEEDED']);
     assert.equal((await user.request('DELETE', `${V3}/pushrules/global/override/rule0`)).status, 200);
+  });
+
+  it('in aliases of a room; taking one away makes room', async () => {
+    const user = await newUser();
+    const roomId = await createRoom(user);
+    const path = (index: number) => `${V3}/directory/room/${encodeURIComponent(`#alias${index}:example.org`)}`;
+    const { taken, refused } = await untilRefused(ALIASES_MAX + 50, (i) =>
+      user.request('PUT', path(i), { room_id: roomId }),
+    );
+    assert.equal(taken, ALIASES_MAX);
+    assert.deepEqual([refused.status, refused.body.errcode], [400, 'M_LIMIT_EXCEEDED']);
+    assert.equal((await user.request('DELETE', path(0))).status, 200);
+    assert.equal((await user.request('PUT', path(0), { room_id: roomId })).status, 200);
   });
 
   it('in pushers; a known one can still be set anew', async () => {

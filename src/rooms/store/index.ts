@@ -59,6 +59,7 @@ export {
   type AliasRow,
   advanceRoom,
   advanceRoomState,
+  countAliases,
   deleteAlias,
   eventsStream,
   findAlias,

@@ -104,6 +104,17 @@ export async function insertAlias(tx: WriteTx, alias: RoomAlias, roomNid: number
   await tx.db.insertInto('room_aliases').values({ alias, room_nid: roomNid, creator }).execute();
 }
 
+/** How many aliases of a room somebody has made. */
+export async function countAliases(tx: ReadTx, roomNid: number, creator: UserId): Promise<number> {
+  const row = await tx.db
+    .selectFrom('room_aliases')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('room_nid', '=', roomNid)
+    .where('creator', '=', creator)
+    .executeTakeFirst();
+  return Number(row?.count ?? 0);
+}
+
 /** Deletes an alias. */
 export async function deleteAlias(tx: WriteTx, alias: RoomAlias): Promise<void> {
   await tx.db.deleteFrom('room_aliases').where('alias', '=', alias).execute();

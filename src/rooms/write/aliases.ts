@@ -9,10 +9,21 @@ import {
 } from '../../protocol/ids/index.ts';
 import { type JsonObject, readArray, readString } from '../../protocol/json/index.ts';
 import { isUniqueViolation } from '../../storage/errors.ts';
-import { deleteAlias, findAlias, findRoom, insertAlias, listAliases, setRoomPublic } from '../store/index.ts';
+import {
+  countAliases,
+  deleteAlias,
+  findAlias,
+  findRoom,
+  insertAlias,
+  listAliases,
+  setRoomPublic,
+} from '../store/index.ts';
 import { assertJoined } from './checks.ts';
 import type { WriteDeps } from './deps.ts';
 import type { HotRoom } from './hot-room.ts';
+
+/** Of one room, by one user: enough for anybody, and nobody can fill the table. */
+export const ALIASES_MAX = 100;
 
 /** Who asks for something about aliases or the directory. */
 export interface DirectoryRequester {
@@ -50,7 +61,7 @@ export class Aliases {
     return { roomId: row.room_id, servers: [this.#deps.serverName] };
   }
 
-  /** Makes an alias; a member of the room may. @throws MatrixError 400 for another server's alias, 409 where it is taken */
+  /** Makes an alias; a member of the room may. @throws MatrixError 400 for another server's alias, 409 where it is taken, `M_LIMIT_EXCEEDED` where the user has made too many */
   async set(alias: RoomAlias, roomId: RoomId, userId: UserId): Promise<void> {
     this.assertOurs(alias);
     const roomNid = await this.#deps.writer.read(roomId, (room) => {
@@ -59,7 +70,12 @@ export class Aliases {
     });
     if (this.#deps.shadows.has(userId)) return;
     try {
-      await this.#deps.database.write('main', (tx) => insertAlias(tx, alias, roomNid, userId));
+      await this.#deps.database.write('main', async (tx) => {
+        if ((await countAliases(tx, roomNid, userId)) >= ALIASES_MAX) {
+          throw new MatrixError('M_LIMIT_EXCEEDED', 'You have made too many aliases of this room', { status: 400 });
+        }
+        await insertAlias(tx, alias, roomNid, userId);
+      });
     } catch (error) {
       throw isUniqueViolation(error) ? aliasTaken(alias) : error;
     }
