@@ -30,6 +30,7 @@ const FETCHES_MAX = 300;
  * | 4 its auth events allow it           | `Placer.#judgeByAuthEvents`                 | kept, rejected; dropped without them  |
  * | 5 the state before it allows it      | `Placer.#judge`                             | kept, rejected                        |
  * | 6 the room's current state allows it | `Placer.#judge`                             | kept, soft-failed: no client sees it  |
+ * | 7 its policy server recommends it    | `ArrivalReviews`                            | kept, soft-failed                     |
  *
  * An event that follows all ends of the room, by the auth events that the room has now, passes 4 to 6 at once: `Placer.#takeFast`.
  * Spec: server-server-api/#checks-performed-on-receipt-of-a-pdu
