@@ -102,6 +102,17 @@ describe('cross-signing', () => {
     assert.deepEqual((await query(bob, alice)).master_keys[alice.userId], signed);
   });
 
+  it('passes over signatures by keys that are gone, and takes the others with them', async () => {
+    const gone = new KeyMaker({ userId: alice.userId, deviceId: 'GONE' });
+    const signed = gone.signed(aliceDevice.signed(master.object()));
+    assert.deepEqual(await sign(alice, { [alice.userId]: { [master.publicKey]: signed } }), {});
+    const seen = (await query(bob, alice)).master_keys[alice.userId].signatures[alice.userId];
+    assert.deepEqual(Object.keys(seen), [`ed25519:${alice.deviceId}`]);
+    const byNobody = gone.signed(master.object());
+    const failures = await sign(alice, { [alice.userId]: { [master.publicKey]: byNobody } });
+    assert.equal(failures[alice.userId][master.publicKey].errcode, 'M_INVALID_SIGNATURE');
+  });
+
   it('refuses wrong signatures, unknown keys and changed objects, and takes the others', async () => {
     const good = selfSigning.sign(aliceDevice.deviceKeys());
     const forged: JsonObject = {

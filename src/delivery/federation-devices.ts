@@ -136,10 +136,10 @@ export function devicesFromServers(deps: {
     const messages = new Map<UserId, JsonObject>();
     for (const [user, byDevice] of Object.entries(readObject(content, 'messages') ?? {})) {
       const userId = parseUserId(user);
-      if (userId !== undefined && isJsonObject(byDevice)) messages.set(userId, byDevice);
+      if (userId !== undefined && isJsonObject(byDevice)) messages.set(userId, contentsOf(byDevice));
     }
     const transaction = { deviceId: `\n${origin}`, txnId: messageId };
-    await devices.toDevice.send({ sender, type, messages: onlyLocal(messages, origin), transaction });
+    await devices.toDevice.receive({ sender, type, messages, transaction });
   };
   return new Map([
     ['m.device_list_update', takeChange],
@@ -149,7 +149,7 @@ export function devicesFromServers(deps: {
   ]);
 }
 
-/** Nothing is sent on: a server's messages end here. */
-function onlyLocal(messages: ReadonlyMap<UserId, JsonObject>, origin: ServerName): ReadonlyMap<UserId, JsonObject> {
-  return new Map([...messages].filter(([userId]) => serverNameOf(userId) !== origin));
+/** What clients can take: a content is an object. */
+function contentsOf(byDevice: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(byDevice).filter(([, content]) => isJsonObject(content)));
 }

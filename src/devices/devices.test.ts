@@ -6,7 +6,7 @@ import { makeConfig } from '../config/index.ts';
 import { RateLimits } from '../http/rate-limits.ts';
 import { Jobs, jobsMigrations } from '../jobs/index.ts';
 import { encodeBase64, generateSigningKey, signJson } from '../protocol/crypto/index.ts';
-import type { UserId } from '../protocol/ids/index.ts';
+import { parseUserId, type UserId } from '../protocol/ids/index.ts';
 import type { JsonObject } from '../protocol/json/index.ts';
 import { bulkInsert, type Database, type DatabaseConfig, joinMigrations } from '../storage/index.ts';
 import type { Tables } from '../storage/tables.ts';
@@ -36,6 +36,7 @@ async function setUp(open: OpenTestDatabase, config?: DatabaseConfig) {
     onError: (error) => assert.fail(String(error)),
   });
   const warnings: object[] = [];
+  const sentOn: string[] = [];
   const devices = new Devices({
     database,
     hub,
@@ -44,6 +45,7 @@ async function setUp(open: OpenTestDatabase, config?: DatabaseConfig) {
     rooms: { sharesRoomSince: async () => false, joinedRoomIds: async () => [] },
     checksSignatures: true,
     log: { warn: (fields) => warnings.push(fields) },
+    outbox: { add: async (_tx, server) => void sentOn.push(server) },
   });
   const register = async (username: string) => {
     const { session } = await accounts.registration.register({ username, password: 'p' }, done, remote);
@@ -52,7 +54,7 @@ async function setUp(open: OpenTestDatabase, config?: DatabaseConfig) {
   };
   const logIn = (userId: UserId, deviceId: string) =>
     database.write('main', (tx) => accounts.sessions.open(tx, userId, { deviceId }, remote));
-  return { accounts, clock, database, devices, hub, logIn, register, warnings };
+  return { accounts, clock, database, devices, hub, logIn, register, sentOn, warnings };
 }
 
 function deviceKeys(userId: UserId, deviceId: string): JsonObject {
@@ -216,6 +218,30 @@ forEachDatabase((_name, open, createConfig) => {
       const to = database.positions.current('to_device');
       const found = await database.read((tx) => devices.toDevice.between(tx, userId, deviceId, position, to));
       assert.equal(found.events.length, 1);
+    });
+
+    it('are sent messages by other servers, which go no further', async () => {
+      const { database, devices, register, sentOn } = await setUp(open);
+      const { userId, deviceId } = await register('alice');
+      const sender = parseUserId('@eve:evil.example');
+      const other = parseUserId('@bob:third.example');
+      assert.ok(deviceId && sender && other);
+      const messages = new Map([
+        [userId, { [deviceId]: { a: 1 } }],
+        [other, { '*': { a: 2 } }],
+      ]);
+      const transaction = { deviceId: '\nevil.example', txnId: '1' };
+      for (let times = 0; times < 2; times++)
+        await devices.toDevice.receive({ sender, type: 't', messages, transaction });
+      const to = database.positions.current('to_device');
+      const { events } = await database.read((tx) => devices.toDevice.between(tx, userId, deviceId, 0, to));
+      assert.deepEqual(
+        events.map((json) => JSON.parse(json)),
+        [{ sender, type: 't', content: { a: 1 } }],
+      );
+      assert.deepEqual(sentOn, []);
+      await devices.toDevice.send({ sender: userId, type: 't', messages, transaction: undefined });
+      assert.deepEqual(sentOn, ['third.example']);
     });
 
     it('remember the claimed keys of a device, but not all of them for ever', async () => {

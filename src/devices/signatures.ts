@@ -152,13 +152,16 @@ function checkSignatures(
   if (unsignedText(object) !== unsignedText(storedObject(json))) {
     throw invalidParam('The signed object is not the one that was published');
   }
-  return signatures.flatMap(([signingKey, signature]) => {
+  // The object comes as the client has it, so maybe with signatures of devices that are gone: these are passed over.
+  const others = signatures.filter(([signingKey]) => signingKey !== ownKeyId);
+  if (others.length > 0 && !others.some(([signingKey]) => signers.has(signingKey))) {
+    throw invalidSignature('The signing key is unknown, or may not sign this key');
+  }
+  return others.flatMap(([signingKey, signature]) => {
     const publicKey = signers.get(signingKey);
-    if (publicKey === undefined && signingKey === ownKeyId) return [];
+    if (publicKey === undefined) return [];
     const keyId = parseKeyId(signingKey);
-    if (publicKey === undefined || keyId === undefined || typeof signature !== 'string') {
-      throw invalidSignature('The signing key is unknown, or may not sign this key');
-    }
+    if (keyId === undefined || typeof signature !== 'string') throw invalidSignature('This is no signature');
     if (!verifyJson(object, signer, keyId, publicKey)) throw invalidSignature('Invalid signature');
     return [[signingKey, signature] as const];
   });

@@ -122,6 +122,12 @@ export class ToDevice {
     });
   }
 
+  /** Queues messages that another server sent for devices here. Those for users elsewhere end here: nothing is sent on. */
+  async receive({ messages, ...message }: ToDeviceSend): Promise<void> {
+    const local = [...messages].filter(([userId]) => serverNameOf(userId) === this.#serverName);
+    await this.send({ ...message, messages: new Map(local) });
+  }
+
   /** The messages of a device after `from` up to `to`, not all at once if they are many. */
   async between(tx: ReadTx, userId: UserId, deviceId: string, from: number, to: number): Promise<ToDeviceMessages> {
     const rows = await messagesBetween(tx, { userId, deviceId, from, to, limit: ANSWER_MESSAGES_MAX });
