@@ -57,27 +57,30 @@ export async function deleteThumbnailsWith(tx: WriteTx, sha256: string): Promise
   await tx.db.deleteFrom('media_thumbnails').where('sha256', '=', sha256).execute();
 }
 
-/** Media whose file has no row. */
-export function listMediaWithoutBlob(tx: ReadTx, limit: number): Promise<readonly MediaRow[]> {
+/** Media whose file has no row, in the order of their rows. */
+export function listMediaWithoutBlob(tx: ReadTx, afterNid: number, limit: number): Promise<readonly MediaRow[]> {
   return tx.db
     .selectFrom('media')
     .selectAll()
     .where('sha256', 'is not', null)
+    .where('media_nid', '>', afterNid)
     .where((eb) =>
       eb.not(
         eb.exists(eb.selectFrom('media_blobs').select('store').whereRef('media_blobs.sha256', '=', 'media.sha256')),
       ),
     )
+    .orderBy('media_nid')
     .limit(limit)
     .execute();
 }
 
-/** Sources of thumbnails that are gone. */
-export async function listLostSources(tx: ReadTx, limit: number): Promise<readonly string[]> {
+/** Sources of thumbnails that are gone, in the order of their hashes. */
+export async function listLostSources(tx: ReadTx, after: string, limit: number): Promise<readonly string[]> {
   const rows = await tx.db
     .selectFrom('media_thumbnails')
     .select('source_sha256')
     .distinct()
+    .where('source_sha256', '>', after)
     .where((eb) =>
       eb.not(
         eb.exists(
@@ -85,6 +88,7 @@ export async function listLostSources(tx: ReadTx, limit: number): Promise<readon
         ),
       ),
     )
+    .orderBy('source_sha256')
     .limit(limit)
     .execute();
   return rows.map((row) => row.source_sha256);

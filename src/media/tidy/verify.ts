@@ -97,20 +97,29 @@ async function checkRows({ database, blobs, deletions }: VerifyDeps, mend: boole
     }
     after = page.length < PAGE ? undefined : page.at(-1)?.sha256;
   }
-  const without = await database.read((tx) => listMediaWithoutBlob(tx, PAGE));
-  lost.push(...without.map(mxcOf));
-  if (mend) await deletions.delete(without, 'the file was lost');
+  for (let after: number | undefined = -1; after !== undefined; ) {
+    const from: number = after;
+    const page = await database.read((tx) => listMediaWithoutBlob(tx, from, PAGE));
+    lost.push(...page.map(mxcOf));
+    if (mend) await deletions.delete(page, 'the file was lost');
+    after = page.length < PAGE ? undefined : page.at(-1)?.media_nid;
+  }
   return { rowCount, orphanRows, lost, thumbnailCount };
 }
 
 async function checkThumbnails({ database, blobs }: VerifyDeps, mend: boolean): Promise<number> {
-  const sources = await database.read((tx) => listLostSources(tx, PAGE));
-  if (!mend) return sources.length;
-  for (const source of sources) {
-    const freed = await database.write('main', (tx) => deletePicture(tx, source));
-    await blobs.deleteUnused(freed);
+  let count = 0;
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const from: string = after;
+    const page = await database.read((tx) => listLostSources(tx, from, PAGE));
+    count += page.length;
+    for (const source of mend ? page : []) {
+      const freed = await database.write('main', (tx) => deletePicture(tx, source));
+      await blobs.deleteUnused(freed);
+    }
+    after = page.length < PAGE ? undefined : page.at(-1);
   }
-  return sources.length;
+  return count;
 }
 
 function mxcOf({ origin, media_id }: { readonly origin: string; readonly media_id: string }): string {
