@@ -86,6 +86,31 @@ describe('redaction', () => {
     assert.notEqual(third, '');
   });
 
+  it('leaves a file that only others have sent, for it may be of an encrypted room, and one of a pack of pictures', async () => {
+    await using hs = await TestServer.start({ config: { media: { tidy: { redacted_delay: '50ms' } } } });
+    const [alice, bob] = [await hs.register('alice'), await hs.register('bob')];
+    const bytes = randomBytes(1000);
+    const [secret, sticker, plain] = [
+      await upload(hs, alice, bytes),
+      await upload(hs, alice, randomBytes(1000)),
+      await upload(hs, alice, randomBytes(1000)),
+    ];
+    const pack = { images: { wave: { url: sticker } } };
+    await alice.request('PUT', `/_matrix/client/v3/user/${alice.userId}/account_data/m.image_pack`, pack);
+    const sendAndRedact = async (user: TestUser, urls: readonly string[]): Promise<void> => {
+      const room = (await user.request('POST', '/_matrix/client/v3/createRoom', {})).body.room_id;
+      for (const [i, url] of urls.entries()) {
+        const sent = await user.request('PUT', `/_matrix/client/v3/rooms/${room}/send/m.room.message/s${i}`, { url });
+        await user.request('PUT', `/_matrix/client/v3/rooms/${room}/redact/${sent.body.event_id}/r${i}`, {});
+      }
+    };
+    await sendAndRedact(bob, [secret]);
+    await sendAndRedact(alice, [sticker, plain]);
+    await until(async () => (await download(alice, plain)).status === 404);
+    assert.ok((await download(alice, secret)).bytes.equals(bytes));
+    assert.equal((await download(alice, sticker)).status, 200);
+  });
+
   it('leaves a file that somebody else has uploaded too', async () => {
     await using hs = await TestServer.start({ config: { media: { tidy: { redacted_delay: '50ms' } } } });
     const [alice, bob] = [await hs.register('alice'), await hs.register('bob')];

@@ -1,5 +1,5 @@
 /**
- * What files are used for, read from tables of other domains: events and profiles. Rooms stand above media and can't be
+ * What files are used for, read from tables of other domains: events, profiles and account data. Rooms stand above media and can't be
  * imported; their tables' names and these columns are fixed by contract.
  */
 import type { EventId } from '../../protocol/ids/index.ts';
@@ -10,6 +10,7 @@ export interface ReferringEvent {
   /** In the stream 'events'. */
   readonly position: number;
   readonly eventId: string;
+  readonly sender: string;
   /** Its JSON as it is now. */
   readonly json: string;
   /** The event that this one has redacted, undefined where there is none. */
@@ -25,7 +26,7 @@ interface Stretch {
 const eventsBetween = compiledOnce<Stretch>()((db, p) =>
   db
     .selectFrom('events')
-    .select(['nid', 'event_id', 'position', 'type', 'json'])
+    .select(['nid', 'event_id', 'position', 'type', 'sender', 'json'])
     .where('position', '>', p('from'))
     .where('position', '<=', p('upTo'))
     .where('rejected', '=', 0)
@@ -41,6 +42,7 @@ export async function listReferringEvents(tx: ReadTx, stretch: Stretch): Promise
   return rows.map((row) => ({
     position: row.position ?? 0,
     eventId: row.event_id,
+    sender: row.sender,
     json: row.json,
     redacted: redacted.get(row.event_id),
   }));
@@ -76,4 +78,10 @@ export async function isAvatar(tx: ReadTx, mxc: string): Promise<boolean> {
     .limit(1)
     .executeTakeFirst();
   return room !== undefined;
+}
+
+/** Whether account data of a user mention a file: a pack of stickers, for instance. */
+export async function isInAccountData(tx: ReadTx, userId: string, mxc: string): Promise<boolean> {
+  const rows = await tx.db.selectFrom('account_data').select('content').where('user_id', '=', userId).execute();
+  return rows.some((row) => row.content.includes(mxc));
 }

@@ -10,6 +10,7 @@ export const mediaMigrations: Migrations = {
   '0403_media_tidy': { up: createTidy },
   '0404_media_quarantined_by': { up: addQuarantinedBy },
   '0405_media_unsettled': { up: createUnsettled },
+  '0406_media_sent': { up: createSent },
 };
 
 async function createMedia({ schema }: Kysely<unknown>): Promise<void> {
@@ -60,6 +61,14 @@ async function createUnsettled({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('media_unsettled')
     .addColumn('sha256', 'text', (c) => c.primaryKey().notNull())
+    .modifyEnd(clustered)
+    .execute();
+}
+
+async function createSent({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('media_sent')
+    .addColumn('media_id', 'text', (c) => c.primaryKey().notNull())
     .modifyEnd(clustered)
     .execute();
 }

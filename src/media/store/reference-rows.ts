@@ -6,6 +6,21 @@ export async function putReference(tx: WriteTx, mediaId: string, eventId: string
   await upsert(tx, 'media_references', { media_id: mediaId, event_id: eventId }, ['media_id', 'event_id']);
 }
 
+/** Notes that a file's own uploader has sent it. */
+export async function putSent(tx: WriteTx, mediaId: string): Promise<void> {
+  await upsert(tx, 'media_sent', { media_id: mediaId }, ['media_id']);
+}
+
+/** Whether a file's own uploader is known to have sent it. */
+export async function wasSent(tx: ReadTx, mediaId: string): Promise<boolean> {
+  const row = await tx.db
+    .selectFrom('media_sent')
+    .select('media_id')
+    .where('media_id', '=', mediaId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Takes away the references of an event, and gives the files that it referred to. */
 export async function takeReferences(tx: WriteTx, eventId: string): Promise<readonly string[]> {
   const rows = await tx.db.selectFrom('media_references').select('media_id').where('event_id', '=', eventId).execute();
@@ -25,7 +40,10 @@ export async function isReferred(tx: ReadTx, mediaId: string): Promise<boolean> 
 /** Deletes a file's row and what hangs on it; false where it was gone. The file itself goes afterwards. */
 export async function deleteMediaRow(tx: WriteTx, row: MediaRow): Promise<boolean> {
   const result = await tx.db.deleteFrom('media').where('media_nid', '=', row.media_nid).executeTakeFirst();
+  // Only those of our users have such rows, and another server may use the same id.
+  if (row.uploader === null) return Number(result.numDeletedRows) > 0;
   await tx.db.deleteFrom('media_references').where('media_id', '=', row.media_id).execute();
+  await tx.db.deleteFrom('media_sent').where('media_id', '=', row.media_id).execute();
   return Number(result.numDeletedRows) > 0;
 }
 

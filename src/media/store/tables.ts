@@ -96,6 +96,11 @@ export interface MediaReferencesTable {
   event_id: string;
 }
 
+/** Our own files that their uploaders have sent in an event that we can read. Only these go when events are redacted. */
+export interface MediaSentTable {
+  media_id: string;
+}
+
 /** Signed records of what was deleted. */
 export interface MediaDeletionsTable {
   deletion_nid: Generated<number>;
@@ -114,6 +119,7 @@ declare module '../../storage/tables.ts' {
     media_thumbnails: MediaThumbnailsTable;
     media_url_previews: MediaUrlPreviewsTable;
     media_references: MediaReferencesTable;
+    media_sent: MediaSentTable;
     media_deletions: MediaDeletionsTable;
   }
 }

@@ -5,9 +5,9 @@ import { type Jobs, job } from '../../jobs/index.ts';
 import type { ServerName } from '../../protocol/ids/index.ts';
 import type { Database, WriteTx } from '../../storage/index.ts';
 import { type ConsumerDeps, runConsumer } from '../../streams/index.ts';
-import { isAvatar, listReferringEvents, type ReferringEvent } from '../store/event-rows.ts';
+import { isAvatar, isInAccountData, listReferringEvents, type ReferringEvent } from '../store/event-rows.ts';
 import { findMedia } from '../store/media-rows.ts';
-import { isReferred, putReference, takeReferences } from '../store/reference-rows.ts';
+import { isReferred, putReference, putSent, takeReferences, wasSent } from '../store/reference-rows.ts';
 import type { Deletions } from './deletions.ts';
 
 export interface ReferencesDeps {
@@ -73,8 +73,12 @@ export class References implements AsyncDisposable {
   }
 
   async #note(tx: WriteTx, events: readonly ReferringEvent[]): Promise<void> {
-    for (const { eventId, json, redacted } of events) {
-      for (const mediaId of mediaIdsIn(json, this.#deps.serverName)) await putReference(tx, mediaId, eventId);
+    const { serverName } = this.#deps;
+    for (const { eventId, sender, json, redacted } of events) {
+      for (const mediaId of mediaIdsIn(json, serverName)) {
+        await putReference(tx, mediaId, eventId);
+        if ((await findMedia(tx, serverName, mediaId))?.uploader === sender) await putSent(tx, mediaId);
+      }
       if (redacted !== undefined) await this.#release(tx, redacted);
     }
   }
@@ -87,13 +91,19 @@ export class References implements AsyncDisposable {
     }
   }
 
-  /** It may be referred to again by now, or be somebody's avatar. */
+  /**
+   * It may be referred to again by now, be somebody's avatar, or in a pack of its uploader. One that its uploader has not sent stays: it may be of an
+   * encrypted room, and whoever knows its URI could have it deleted by an event that mentions it.
+   */
   async #deleteIfUnreferenced(mediaId: string): Promise<void> {
     const { database, deletions, serverName } = this.#deps;
     const row = await database.read(async (tx) => {
-      if (await isReferred(tx, mediaId)) return undefined;
-      if (await isAvatar(tx, `mxc://${serverName}/${mediaId}`)) return undefined;
-      return findMedia(tx, serverName, mediaId);
+      if ((await isReferred(tx, mediaId)) || !(await wasSent(tx, mediaId))) return undefined;
+      const mxc = `mxc://${serverName}/${mediaId}`;
+      if (await isAvatar(tx, mxc)) return undefined;
+      const found = await findMedia(tx, serverName, mediaId);
+      if (found?.uploader == null || (await isInAccountData(tx, found.uploader, mxc))) return undefined;
+      return found;
     });
     if (row === undefined || row.is_protected === 1) return;
     await deletions.delete([row], 'the last event that referred to it was redacted');
