@@ -150,6 +150,19 @@ describe('keys of devices', () => {
     ]);
   });
 
+  it('are counted as of the end of a wait, not of its beginning', async () => {
+    const dora = await server.register('dora');
+    const keys = new KeyMaker(dora);
+    await upload(dora, { one_time_keys: keys.oneTimeKeys(9, 'c'), fallback_keys: keys.fallbackKey('c') });
+    const { next_batch: at, device_one_time_keys_count: count } = await sync(dora);
+    assert.deepEqual(count, { signed_curve25519: 9 });
+    const waiting = sync(dora, at, 1_000);
+    await Promise.all(Array.from({ length: 12 }, () => claim(bob, dora)));
+    const answer = await waiting;
+    assert.deepEqual(answer.device_one_time_keys_count, { signed_curve25519: 0 });
+    assert.deepEqual(answer.device_unused_fallback_key_types, []);
+  });
+
   it('that are claimed while the server is killed go out at most once', async () => {
     await upload(alice, { one_time_keys: aliceKeys.oneTimeKeys(40, 'crash') });
     const racing = Array.from({ length: 30 }, () => claim(bob, alice).catch(() => undefined));

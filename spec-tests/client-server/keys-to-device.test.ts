@@ -1,6 +1,7 @@
 /** Messages to devices. Spec: client-server-api/#send-to-device-messaging */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TestServer } from '../../src/testing/test-server.ts';
 import { TestUser } from '../../src/testing/test-user.ts';
 import { KeyMaker } from './key-maker.ts';
@@ -53,6 +54,41 @@ describe('messages to devices', () => {
     assert.deepEqual(numbers(await sync(bob, at)), [2]);
     assert.deepEqual(numbers(await sync(bob, first.next_batch)), []);
     assert.deepEqual(numbers(await sync(bob)), [], 'they are deleted');
+  });
+
+  it('come to each of two requests of one device, and stay until a token that has them', async () => {
+    const at = (await sync(bob)).next_batch;
+    const waiting = [sync(bob, at, 10_000), sync(bob, at, 10_000)];
+    await send({ [bob.userId]: { [bob.deviceId]: { n: 20 } } });
+    const [one, two] = await Promise.all(waiting);
+    assert.deepEqual([numbers(one), numbers(two)], [[20], [20]]);
+    await send({ [bob.userId]: { [bob.deviceId]: { n: 21 } } });
+    const later = await sync(bob, one.next_batch);
+    assert.deepEqual([numbers(later), numbers(await sync(bob, two.next_batch))], [[21], [21]]);
+    assert.deepEqual(numbers(await sync(bob, later.next_batch)), []);
+    await send({ [bob.userId]: { [bob.deviceId]: { n: 22 } } });
+    assert.deepEqual(numbers(await sync(bob, two.next_batch)), [22]);
+  });
+
+  it('come once each and in order to who asks again and again, however short the waits', async () => {
+    const [count, waitMsMax] = [150, 12];
+    let at = (await sync(bob)).next_batch;
+    const received: number[] = [];
+    const sending = (async () => {
+      for (let n = 0; n < count; n++) {
+        const noise =
+          n % 3 === 0 ? alice.request('PUT', `${V3}/devices/${alice.deviceId}`, { display_name: `${n}` }) : undefined;
+        await Promise.all([send({ [bob.userId]: { [bob.deviceId]: { n } } }), noise]);
+        await sleep(n % 4);
+      }
+    })();
+    for (let turn = 0; received.length < count && turn < 5_000; turn++) {
+      const answer = await sync(bob, at, turn % waitMsMax);
+      at = answer.next_batch;
+      received.push(...numbers(answer));
+    }
+    await sending;
+    assert.deepEqual(received, [...Array(count).keys()]);
   });
 
   it('come to all devices of a user with *', async () => {
