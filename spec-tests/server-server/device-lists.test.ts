@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { network } from '../../src/testing/network.ts';
-import { act, createRoom, eventually, join } from '../../src/testing/room-client.ts';
+import { act, createRoom, eventually, join, membership } from '../../src/testing/room-client.ts';
 import type { TestUser } from '../../src/testing/test-user.ts';
 import { CrossSigningMaker, KeyMaker } from '../client-server/key-maker.ts';
 
@@ -55,6 +55,29 @@ describe('device lists between servers', () => {
     assert.deepEqual(new Set(devices), new Set([alice.deviceId, second.deviceId]));
     await second.request('POST', `${V3}/logout`, {});
     assert.deepEqual((await eventually(query, (found) => found.devices.length === 1)).devices, [alice.deviceId]);
+  });
+
+  it('are to be looked at anew where a user left and came again, of whose devices nothing was heard meanwhile', async () => {
+    const sync = async (since: string) => (await bob.request('GET', `${V3}/sync?timeout=0&since=${since}`)).body;
+    const is = (wanted: string) =>
+      eventually(
+        () => membership(bob, roomId, alice.userId),
+        (found) => found === wanted,
+      );
+    const { next_batch: first } = (await bob.request('GET', `${V3}/sync`)).body;
+    await alice.request('PUT', `${V3}/profile/${encodeURIComponent(alice.userId)}/displayname`, { displayname: 'Al' });
+    const named = await eventually(
+      () => sync(first),
+      (answer) => answer.rooms !== undefined,
+    );
+    assert.deepEqual(named.device_lists?.changed ?? [], []);
+    const at = named.next_batch;
+    await act(alice, roomId, 'leave');
+    await is('leave');
+    await join(alice, roomId, net.servers[1].name);
+    await is('join');
+    const { device_lists: lists } = await sync(at);
+    assert.deepEqual(lists, { changed: [alice.userId], left: [] });
   });
 
   it('let users sign the master key of a user of the other server, as nobody else sees', async () => {

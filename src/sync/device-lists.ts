@@ -2,7 +2,7 @@
  * Whose devices a client must look at again, and whose no more.
  * Spec: client-server-api/#e2e-extensions-to-sync
  */
-import type { UserId } from '../protocol/ids/index.ts';
+import { serverNameOf, type UserId } from '../protocol/ids/index.ts';
 import { readString } from '../protocol/json/index.ts';
 import { MEMBERS, type MemberPosition } from '../rooms/index.ts';
 import type { ReadTx } from '../storage/index.ts';
@@ -74,20 +74,38 @@ async function movedUsers(past: Past, userId: UserId, listed: readonly UserRoom[
   }
   const moves = (await rooms.membersMovedAfter(tx, then, position)).filter((row) => row.user_id !== userId);
   const { candidates, sharedThen } = await candidatesOf(past, moves);
-  const inBoth = new Set(now).intersection(new Set(then));
+  const inNow = new Set(now);
+  const stays = moves.filter((row) => inNow.has(row.room_nid));
+  const back = await usersBack(past, userId, stays);
+  const inBoth = inNow.intersection(new Set(then));
   const ownMoves = [...now, ...then].filter((nid) => !inBoth.has(nid));
   for (const other of ownMoves.length === 0 ? [] : await rooms.joinedIn(tx, ownMoves)) candidates.add(other);
   candidates.delete(userId);
-  if (candidates.size === 0) return { come: [], gone: [] };
+  if (candidates.size === 0) return { come: back, gone: [] };
   const users = [...candidates];
   const sharedNow = new Set((await rooms.joinedAmong(tx, now, users)).map((row) => row.user_id));
   for (const row of await rooms.joinedAmong(tx, then, users)) {
     if (row.position <= position) sharedThen.add(row.user_id);
   }
   return {
-    come: users.filter((other) => sharedNow.has(other) && !sharedThen.has(other)),
+    come: [...back, ...users.filter((other) => sharedNow.has(other) && !sharedThen.has(other))],
     gone: users.filter((other) => sharedThen.has(other) && !sharedNow.has(other)),
   };
+}
+
+/**
+ * Users of other servers who left and came again: while they were away, their server may have told nothing of their
+ * devices. Users of ours are known all the time.
+ */
+async function usersBack(past: Past, userId: UserId, moves: readonly MemberPosition[]): Promise<readonly UserId[]> {
+  const back = new Set<UserId>();
+  for (const { user_id: other, room_nid: roomNid, membership, position } of moves) {
+    if (membership !== 'join' || serverNameOf(other) === serverNameOf(userId) || back.has(other)) continue;
+    if (!(await past.wasJoined(roomNid, other))) continue;
+    const before = new Past(past.tx, past.rooms, position - 1);
+    if (!(await before.wasJoined(roomNid, other))) back.add(other);
+  }
+  return [...back];
 }
 
 /** Of those who moved: who did join or leave, and who was joined then. */
