@@ -39,8 +39,13 @@ export interface RemoteCacheDeps {
 
 const WAITING_PER_SERVER_MAX = 100;
 const FAILURES_MAX = 5_000;
-const FAILURE_KEPT_MS = 60_000;
-const TOO_LARGE_KEPT_MS = 10 * 60_000;
+/** By what the client is told. */
+const FAILURE_KEPT_MS: Readonly<Record<string, number>> = {
+  M_NOT_FOUND: 60_000,
+  M_TOO_LARGE: 10 * 60_000,
+  // May pass: the other server is away, or can't check our signature just now.
+  M_UNKNOWN: 5_000,
+};
 
 /** Gets files of other servers. */
 export class RemoteCache implements RemoteMedia, AsyncDisposable {
@@ -81,9 +86,8 @@ export class RemoteCache implements RemoteMedia, AsyncDisposable {
     const refusal = refusalOf(origin, error);
     if (refusal === undefined) return error;
     const { clock } = this.#deps;
-    const keptMs = refusal.errcode === 'M_TOO_LARGE' ? TOO_LARGE_KEPT_MS : FAILURE_KEPT_MS;
-    const isPassing = refusal.errcode === 'M_NOT_YET_UPLOADED' || refusal.errcode === 'M_LIMIT_EXCEEDED';
-    if (!isPassing) this.#failures.set(key, { error: refusal, untilTs: clock.now() + keptMs });
+    const keptMs = FAILURE_KEPT_MS[refusal.errcode];
+    if (keptMs !== undefined) this.#failures.set(key, { error: refusal, untilTs: clock.now() + keptMs });
     return refusal;
   }
 
