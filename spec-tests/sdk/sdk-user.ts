@@ -22,11 +22,13 @@ export const silent: Logger = {
 /** How long a test waits for something that should come at once. */
 const PATIENCE_MS = 15_000;
 
+type Probed<T> = T | undefined | null | false;
+
 /** Waits until `probe` gives something truthy, and returns it. */
-export async function eventually<T>(what: string, probe: () => T | undefined | null | false): Promise<T> {
+export async function eventually<T>(what: string, probe: () => Probed<T> | Promise<Probed<T>>): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
-    const found = probe();
+    const found = await probe();
     if (found) return found;
     if (performance.now() > deadline) throw new Error(`Waited in vain until ${what}`);
     await sleep(20);
