@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parsePdu } from '../../src/protocol/event/index.ts';
-import type { EventId } from '../../src/protocol/ids/index.ts';
+import { type EventId, parseEventId } from '../../src/protocol/ids/index.ts';
 import { createRoom, setState } from '../../src/testing/room-client.ts';
 import { HostilePeer, need, pduOf, V1, V2 } from './hostile-peer.ts';
 
@@ -151,5 +151,30 @@ describe('a server with bad intentions', () => {
     const authorization = `X-Matrix origin="${peer.name}",destination="${peer.victimName}",key="${peer.key.keyId}",sig="x"`;
     const answer = await peer.victim.request('PUT', target, { body, headers: { authorization } });
     assert.deepEqual([answer.status, answer.body.errcode], [400, 'M_NOT_JSON']);
+  });
+
+  it('is not listened to when it answers with more events than it named', async () => {
+    await using peer = await HostilePeer.start();
+    const alice = await peer.victim.register('alice');
+    const roomId = await createRoom(alice, { room_version: '10' });
+    const mallory = peer.user('mallory');
+    const { event: joined, state } = await peer.join(roomId, mallory);
+    const authEvents = state.flatMap((pdu) => {
+      const { type, eventId } = parsePdu(pdu, joined.rules);
+      return type === 'm.room.create' || type === 'm.room.power_levels' ? [eventId] : [];
+    });
+    const id = (n: number) => need(parseEventId(`$${Buffer.from(String(n).padStart(32, 'x')).toString('base64url')}`));
+    const draft = { type: 'm.room.message', sender: mallory, content: { body: 'x' }, depth: 9, prevEvents: [id(0)] };
+    const event = peer.build(roomId, { ...draft, authEvents: [...authEvents, joined.eventId] });
+    const ids = Array.from({ length: 10_000 }, (_, n) => id(n));
+    const many = Array(1_000_000).fill('{}').join(',');
+    peer.handlers.set(`${V1}/state_ids/`, () => ({ pdu_ids: ids, auth_chain_ids: [] }));
+    peer.handlers.set(`${V1}/state/`, () => `{"pdus":[${many}]}`);
+    peer.handlers.set(`${V1}/get_missing_events/`, () => `{"events":[${many}]}`);
+    const start = performance.now();
+    const answer = await peer.send([pduOf(event)]);
+    assert.match(answer.body.pdus[event.eventId].error, /missing/);
+    assert.ok(peer.asked.some((line) => line.includes('/state/')));
+    assert.ok(performance.now() - start < 5_000, `${performance.now() - start} ms`);
   });
 });

@@ -42,6 +42,7 @@ const MAKE_TIMEOUT_MS = 20_000;
 const JOIN_TIMEOUT_MS = 180_000;
 const JOIN_BYTES_MAX = 512 * 1024 * 1024;
 const STATE_TIMEOUT_MS = 60_000;
+const STATE_EVENT_BYTES = 16 * 1024;
 const e = encodeURIComponent;
 
 /** Calls other servers. All methods throw as `FederationClient.request` does. */
@@ -206,15 +207,16 @@ export class FederationCalls {
     return { pduIds: idsIn(answer, 'pdu_ids'), authChainIds: idsIn(answer, 'auth_chain_ids') };
   }
 
-  async state(server: ServerName, roomId: RoomId, eventId: EventId) {
+  async state(server: ServerName, roomId: RoomId, eventId: EventId, eventsMax: number) {
     const answer = await this.client.request({
       destination: server,
       method: 'GET',
       path: `${V1}/state/${e(roomId)}?event_id=${e(eventId)}`,
       timeoutMs: JOIN_TIMEOUT_MS,
-      bodyBytesMax: JOIN_BYTES_MAX,
+      bodyBytesMax: Math.min(JOIN_BYTES_MAX, (eventsMax + 100) * STATE_EVENT_BYTES),
     });
-    return { state: objectsIn(answer, 'pdus'), authChain: objectsIn(answer, 'auth_chain') };
+    const [state, authChain] = [objectsIn(answer, 'pdus'), objectsIn(answer, 'auth_chain')];
+    return { state: state.slice(0, eventsMax), authChain: authChain.slice(0, eventsMax) };
   }
 
   /** Where an alias of another server leads. */

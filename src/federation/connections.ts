@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { SecureContext } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import type { Dispatcher, Pool } from 'undici';
 import { upTo } from '../lru.ts';
@@ -61,7 +62,7 @@ export class Connections implements AsyncDisposable {
     ...upTo(POOLS_MAX),
     dispose: (pool) => void pool.close().catch(() => undefined),
   });
-  #ca: readonly string[] | undefined;
+  #context: Promise<SecureContext> | undefined;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -139,14 +140,14 @@ export class Connections implements AsyncDisposable {
     if (known !== undefined) return known;
     // Loaded here: a server that talks to nobody starts faster without it.
     const { Pool, buildConnector } = await import('undici');
-    const ca = await this.#authorities();
+    this.#context ??= secureContext(this.#options.ca);
+    const context = await this.#context;
     const connect = buildConnector({
-      ...(ca === undefined ? {} : { ca: [...ca] }),
+      secureContext: context,
       ...(allowPrivateAddresses ? {} : { lookup: lookupPublic }),
       ...(isIP(certificateName) === 0 ? { servername: certificateName } : {}),
       timeout: CONNECT_TIMEOUT_MS,
       allowH2: false,
-      minVersion: 'TLSv1.2',
     });
     const pool = new Pool(`https://${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${port}`, {
       connections: CONNECTIONS_MAX,
@@ -160,16 +161,13 @@ export class Connections implements AsyncDisposable {
     this.#pools.set(key, pool);
     return pool;
   }
+}
 
-  async #authorities(): Promise<readonly string[] | undefined> {
-    const { ca } = this.#options;
-    if (ca === undefined) return undefined;
-    if (this.#ca === undefined) {
-      const { getCACertificates } = await import('node:tls');
-      this.#ca = [...getCACertificates('default'), ca];
-    }
-    return this.#ca;
-  }
+/** One for all connections: reading the authorities takes milliseconds. */
+async function secureContext(ca: string | undefined): Promise<SecureContext> {
+  const { createSecureContext, getCACertificates } = await import('node:tls');
+  const authorities = ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] };
+  return createSecureContext({ ...authorities, minVersion: 'TLSv1.2' });
 }
 
 /** Where a plain URL leads. Throws for what isn't `https`. */

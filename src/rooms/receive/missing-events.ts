@@ -116,7 +116,7 @@ export class MissingEvents {
     const missing = wanted.filter((id) => !known.has(id));
     let pdus: readonly JsonObject[] = [];
     if (missing.length > Math.min(SINGLE_EVENTS_MAX, wanted.length / 4)) {
-      const whole = await this.#try(() => calls.state(server, room.roomId, eventId));
+      const whole = await this.#try(() => calls.state(server, room.roomId, eventId, wanted.length));
       pdus = [...(whole?.state ?? []), ...(whole?.authChain ?? [])];
     } else {
       const fetched = await Promise.all(missing.map((id) => this.#try(() => calls.event(server, id))));
