@@ -20,6 +20,7 @@ import {
 import { isJsonObject, type JsonObject, parseJson } from '../../src/protocol/json/index.ts';
 import { roomVersionRules } from '../../src/protocol/room-versions/index.ts';
 import { writeCertificates } from '../../src/testing/network.ts';
+import { TEST_SIGNING_KEY } from '../../src/testing/room-builder.ts';
 import { freePort, TestServer } from '../../src/testing/test-server.ts';
 
 /** What a request of the victim is answered with: JSON, or anything that the handler writes itself. */
@@ -152,10 +153,13 @@ export class HostilePeer implements AsyncDisposable {
     const object = {
       server_name: this.name,
       valid_until_ts: Date.now() + 3_600_000,
-      verify_keys: { [this.key.keyId]: { key: this.key.publicKey } },
+      // The second one signs what a RoomBuilder makes for this server.
+      verify_keys: Object.fromEntries(
+        [this.key, TEST_SIGNING_KEY].map(({ keyId, publicKey }) => [keyId, { key: publicKey }]),
+      ),
       old_verify_keys: {},
     };
-    return signJson(object, this.name, this.key);
+    return signJson(signJson(object, this.name, this.key), this.name, TEST_SIGNING_KEY);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

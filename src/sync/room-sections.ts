@@ -65,7 +65,7 @@ export async function joinedRoom(
   const hasNewSummary =
     isWhole || isCompleted || chunk.limited || chunk.hidesState || chunk.events.some(changesSummary);
   const summary = hasNewSummary ? (extras.summary ?? (await summaryFor(tx, rooms, context, room))) : undefined;
-  const span = { known, upTo: to.events, chunk, heroes: summary?.heroes ?? [] };
+  const span = { known, isCompleted, upTo: to.events, chunk, heroes: summary?.heroes ?? [] };
   const state = await roomState(tx, rooms, context, room, span);
   const isNews =
     isWhole || isCompleted || chunk.limited || chunk.events.length > 0 || state.events.length > 0 || extras.isRead;
@@ -129,7 +129,7 @@ export async function leftRoom(
       upTo,
       visible: visibleIn(tx, context, sight, false),
     });
-    state = await roomState(tx, rooms, context, room, { known, upTo, chunk, heroes: [] });
+    state = await roomState(tx, rooms, context, room, { known, isCompleted: false, upTo, chunk, heroes: [] });
   }
   if (isAfterStay) {
     const isOther = ({ event }: StoredEvent) => event.type !== 'm.room.member' || event.stateKey !== viewer.userId;

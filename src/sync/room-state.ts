@@ -19,6 +19,8 @@ export interface RoomState {
 export interface RoomSpan {
   /** The position up to which the client has the room; undefined: it has nothing. */
   readonly known: number | undefined;
+  /** The room became whole since: what the client has of its state may never have been so. */
+  readonly isCompleted: boolean;
   /** Where the timeline ends: the present, or where the user's stay ended. */
   readonly upTo: number;
   readonly chunk: TimelineChunk;
@@ -44,7 +46,7 @@ export async function roomState(
   const { known, chunk } = span;
   const filter = query.filter.room.state;
   if (!matchesRoom(filter, room.roomId)) return NONE;
-  const isFull = known === undefined || query.fullState;
+  const isFull = known === undefined || query.fullState || span.isCompleted;
   const needed = filter.lazyLoadMembers ? neededMembers(context, span, isFull) : NOBODY;
   const tellsAll =
     !chunk.limited && !chunk.hidesState && !(query.useStateAfter && chunk.events.some(({ event }) => event.isState));
@@ -62,7 +64,7 @@ export async function roomState(
     end: chunk.hidesState && !query.useStateAfter ? points.end : undefined,
     timeline: chunk.events,
     needed,
-    tellsKnown: filter.includeRedundantMembers || query.fullState,
+    tellsKnown: filter.includeRedundantMembers || query.fullState || span.isCompleted,
     members,
   });
   return { events, told: [...needed] };

@@ -107,7 +107,7 @@ export class MissingEvents {
     return ids && this.stateByIds(room, eventId, server, ids);
   }
 
-  /** As `stateBefore`, of what the server has told already. */
+  /** As `stateBefore`, of what the server has told already; undefined where it keeps the events to itself. */
   async stateByIds(room: RoomFacts, eventId: EventId, server: ServerName, ids: StateIds): Promise<StateAt | undefined> {
     const { calls } = this.#deps.federation;
     if (ids.pduIds.length === 0) return undefined;
@@ -117,7 +117,9 @@ export class MissingEvents {
     let pdus: readonly JsonObject[] = [];
     if (missing.length > Math.min(SINGLE_EVENTS_MAX, wanted.length / 4)) {
       const whole = await this.#try(() => calls.state(server, room.roomId, eventId, wanted.length));
-      pdus = [...(whole?.state ?? []), ...(whole?.authChain ?? [])];
+      // What we have by chance of a state is not that state.
+      if (whole === undefined) return undefined;
+      pdus = [...whole.state, ...whole.authChain];
     } else {
       const fetched = await Promise.all(missing.map((id) => this.#try(() => calls.event(server, id))));
       pdus = fetched.filter((pdu) => pdu !== undefined);

@@ -78,7 +78,7 @@ class Rejudging {
     const isRejected = !(await database.read((tx) => this.#isAllowed(tx, event, before)));
     this.#deps.rejected.set(event.eventId, isRejected);
     this.#after.set(event.eventId, isRejected ? before : withEvent(before, event, stored.nid));
-    // Who was soft-failed may be so for other reasons than the state; who was rejected has still to pass by the current state.
+    // Who was refused has still to pass by the current state: see `finish`.
     const isSoftFailed = !isRejected && stored.isRefused;
     this.#done.set(event.eventId, { stored, stateBefore, isRejected, isSoftFailed });
   }
@@ -87,7 +87,12 @@ class Rejudging {
   async finish(): Promise<RejudgedRoom> {
     let ends = this.#ends();
     let current = await this.#stateAfter(ends);
-    const returned = [...this.#done.values()].filter(({ stored, isRejected }) => stored.isRejected && !isRejected);
+    const all = [...this.#done.values()];
+    // Where nothing that was believed is refused now, who was soft-failed was so with reason.
+    const wasMisled = all.some(({ stored, isRejected }) => !stored.isRefused && isRejected);
+    const returned = all.filter(
+      ({ stored, isRejected }) => !isRejected && (stored.isRejected || (wasMisled && stored.isRefused)),
+    );
     if (returned.length > 0 && this.#room.entry(POLICY_TYPE, '') === undefined) {
       for (const one of returned) one.isSoftFailed = !(await this.#isAllowedNow(one.stored.event, current));
       ends = this.#ends();
