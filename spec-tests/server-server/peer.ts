@@ -37,10 +37,10 @@ export class Peer {
     return this.request('PUT', `${V1}/send/${txnId}`, content);
   }
 
-  /** An event of room version 10 as the peer would make it. */
-  make(draft: EventDraft): Event {
-    const rules = roomVersionRules('10');
-    if (rules === undefined) throw new Error('room version 10 is known');
+  /** An event as the peer would make it. */
+  make(draft: EventDraft, roomVersion = '10'): Event {
+    const rules = roomVersionRules(roomVersion);
+    if (rules === undefined) throw new Error('the room version is known');
     return buildEvent(draft, rules, this.name, this.#key);
   }
 

@@ -16,6 +16,7 @@ import {
   type JsonValue,
   readArray,
   readBoolean,
+  readInteger,
   readObject,
   readString,
 } from '../protocol/json/index.ts';
@@ -156,7 +157,9 @@ async function takeReceipt(receipts: Receipts, roomId: RoomId, userId: UserId, r
   const eventId = typeof first === 'string' ? parseEventId(first) : undefined;
   const data = readObject(receipt, 'data') ?? {};
   if (eventId === undefined) return;
-  await receipts.set({ roomId, userId, type: 'm.read', eventId, threadId: readString(data, 'thread_id') });
+  const ts = readInteger(data, 'ts');
+  const given = ts === undefined || ts < 0 ? {} : { ts };
+  await receipts.set({ roomId, userId, type: 'm.read', eventId, threadId: readString(data, 'thread_id'), ...given });
 }
 
 /** Whether it went well: what is refused (of an event that isn't here yet, of who has left) spoils no other receipt. */

@@ -110,7 +110,7 @@ export class FederationCalls {
     await this.client.request({ destination: server, method: 'PUT', path, content: event, timeoutMs: MAKE_TIMEOUT_MS });
   }
 
-  /** Resolves with the stripped state of the room. */
+  /** Resolves with what the server shows of the room: whole events, or stripped ones from older servers. */
   async sendKnock(
     server: ServerName,
     roomId: RoomId,

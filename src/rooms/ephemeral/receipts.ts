@@ -23,6 +23,8 @@ export interface NewReceipt {
   readonly eventId: EventId;
   /** `main`, the first event of a thread, or undefined: unthreaded. */
   readonly threadId: string | undefined;
+  /** When it was read, as another server says; now if missing. */
+  readonly ts?: number | undefined;
 }
 
 export interface ReceiptsDeps {
@@ -53,7 +55,7 @@ export class Receipts {
    * @throws M_FORBIDDEN for users who aren't in the room, M_NOT_FOUND for an event that isn't in it, M_INVALID_PARAM for
    * one that isn't in the thread
    */
-  async set({ roomId, userId, type: asked, eventId, threadId }: NewReceipt): Promise<void> {
+  async set({ roomId, userId, type: asked, eventId, threadId, ts }: NewReceipt): Promise<void> {
     const { database, hub, unread, clock, shadowBans } = this.#deps;
     const type = shadowBans?.has(userId) === true ? 'm.read.private' : asked;
     const row = await database.read(async (tx) => {
@@ -63,7 +65,12 @@ export class Receipts {
       const key = { room_nid, user_id: userId, type, thread_id: threadId ?? '' };
       const present = await findReceipt(tx, key);
       if (present !== undefined && present.event_position >= stored.position) return undefined;
-      return { ...key, event_id: eventId, event_position: stored.position, ts: clock.now() };
+      return {
+        ...key,
+        event_id: eventId,
+        event_position: stored.position,
+        ts: Math.min(ts ?? Number.POSITIVE_INFINITY, clock.now()),
+      };
     });
     if (row === undefined) return;
     await database.write('main', async (tx) => {

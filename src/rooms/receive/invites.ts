@@ -1,6 +1,6 @@
 import { RefusedError, toClientError } from '../../federation/index.ts';
 import { badJson, forbidden, invalidParam, MatrixError, notFound } from '../../protocol/errors.ts';
-import { BadPduError, type Event, parsePdu, strippedState } from '../../protocol/event/index.ts';
+import { BadPduError, type Event, parsePdu } from '../../protocol/event/index.ts';
 import {
   type EventId,
   parseUserId,
@@ -9,14 +9,15 @@ import {
   serverNameOf,
   type UserId,
 } from '../../protocol/ids/index.ts';
-import { isJsonObject, type JsonObject, readString } from '../../protocol/json/index.ts';
+import { type JsonObject, readString } from '../../protocol/json/index.ts';
 import { roomVersionRules } from '../../protocol/room-versions/index.ts';
 import { assertJoined } from '../write/checks.ts';
-import type { HotRoom } from '../write/hot-room.ts';
 import type { ReceiveDeps } from './deps.ts';
 import type { OutOfBand } from './out-of-band.ts';
 import { verifyAll } from './outliers.ts';
 import type { Receiver } from './receiver.ts';
+import { isServerAllowed } from './server-acl.ts';
+import { shownState, stripAll } from './shown-state.ts';
 
 /** An invite that came from another server. */
 export interface IncomingInvite {
@@ -27,18 +28,6 @@ export interface IncomingInvite {
   readonly event: JsonObject;
   readonly roomState: readonly JsonObject[];
 }
-
-/** What an invite tells of the room. Spec: client-server-api/#stripped-state */
-const SHOWN_TYPES = [
-  'm.room.create',
-  'm.room.name',
-  'm.room.avatar',
-  'm.room.topic',
-  'm.room.join_rules',
-  'm.room.canonical_alias',
-  'm.room.encryption',
-];
-const SHOWN_MAX = 100;
 
 /** Invites between servers. Spec: server-server-api/#inviting-to-a-room */
 export class Invites {
@@ -73,9 +62,7 @@ export class Invites {
         invite_room_state: shown.map((one) => one.exactPdu),
       })
       .catch((error: unknown) => {
-        if (error instanceof RefusedError && error.status === 403)
-          throw forbidden(error.reason ?? 'The invite was refused');
-        throw toClientError(error);
+        throw refusalOf(error);
       });
     const [signed] = await verifyAll(this.#deps, [parsePdu(answer, event.rules)]);
     if (signed === undefined || signed.eventId !== event.eventId) {
@@ -96,9 +83,9 @@ export class Invites {
       throw forbidden('The room changed: the invite is no longer allowed');
   }
 
-  /** What of a room is shown to those who are invited or knock, in stripped form. */
+  /** What of a room is shown to another server one of whose users knocks: whole events, its creation among them. */
   shownTo(roomId: RoomId): Promise<readonly JsonObject[]> {
-    return this.#deps.writer.read(roomId, (room) => shownState(room, undefined).map(strippedState));
+    return this.#deps.writer.read(roomId, (room) => shownState(room, undefined).map((event) => event.exactPdu));
   }
 
   /** Takes an invite of one of our users; resolves with the event, signed by us too. @throws MatrixError 400, 403, 404 */
@@ -125,6 +112,8 @@ export class Invites {
     }
     if (serverNameOf(target) !== serverName) throw invalidParam('The invited user is not of this server');
     if (serverNameOf(event.sender) !== origin) throw invalidParam('The sender is not of your server');
+    const room = await hotRooms.find(roomId);
+    if (room?.isResident(serverName) === true) await this.#assertAllowed(roomId, origin);
     const [verified] = await verifyAll(this.#deps, [event]);
     if (verified === undefined) throw invalidParam('The signature is not valid');
     if ((await accounts.getProfile(target)) === undefined) throw notFound('There is no such user');
@@ -133,33 +122,30 @@ export class Invites {
       throw new MatrixError('M_INVITE_BLOCKED', 'This user does not accept invites');
     }
     const signed = writer.countersign(verified);
-    const room = await hotRooms.find(roomId);
     // In a room that we are in, the invite comes like any other event.
     if (room?.isResident(serverName) !== true) {
-      const events = invite.roomState
-        .slice(0, SHOWN_MAX)
-        .map(strip)
-        .filter((one) => one !== undefined);
+      const events = stripAll(invite.roomState);
       await this.#outOfBand.put(rules, signed, 'invite', { key: 'invite_room_state', events });
     }
     return signed.exactPdu;
   }
+
+  /** Spec: server-server-api/#server-access-control-lists-acls. @throws M_FORBIDDEN */
+  #assertAllowed(roomId: RoomId, origin: ServerName): Promise<void> {
+    return this.#deps.writer.read(roomId, (room) => {
+      if (!isServerAllowed(room.stateEvent('m.room.server_acl', '')?.content, origin))
+        throw forbidden('Your server is not allowed in this room');
+    });
+  }
 }
 
-function shownState(room: HotRoom, sender: UserId | undefined): readonly Event[] {
-  const member = sender === undefined ? [] : [['m.room.member', sender] as const];
-  const keys = [...SHOWN_TYPES.map((type) => [type, ''] as const), ...member];
-  return keys.flatMap(([type, stateKey]) => room.stateEvent(type, stateKey) ?? []);
-}
-
-/** The stripped form of an event that came stripped, or whole. */
-function strip(event: JsonObject): JsonObject | undefined {
-  const type = readString(event, 'type');
-  const sender = readString(event, 'sender');
-  const stateKey = readString(event, 'state_key');
-  const { content } = event;
-  if (type === undefined || sender === undefined || stateKey === undefined || !isJsonObject(content)) return undefined;
-  return { content, sender, state_key: stateKey, type };
+/** What our user is told whose invite another server didn't take. Spec: client-server-api/#post_matrixclientv3roomsroomidinvite */
+function refusalOf(error: unknown): unknown {
+  if (!(error instanceof RefusedError)) return toClientError(error);
+  const reason = error.reason ?? 'The invite was refused';
+  if (error.errcode === 'M_INCOMPATIBLE_ROOM_VERSION') return new MatrixError('M_UNSUPPORTED_ROOM_VERSION', reason);
+  if (error.status !== 403) return toClientError(error);
+  return error.errcode === 'M_INVITE_BLOCKED' ? new MatrixError('M_INVITE_BLOCKED', reason) : forbidden(reason);
 }
 
 function parseOrRefuse(parse: () => Event): Event {

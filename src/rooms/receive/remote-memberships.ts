@@ -14,6 +14,7 @@ import { verifyAll } from './outliers.ts';
 import type { Receiver } from './receiver.ts';
 import type { RoomCompletion } from './room-completion.ts';
 import type { RoomQueues } from './room-queues.ts';
+import { stripAll } from './shown-state.ts';
 import { draftFromTemplate } from './templates.ts';
 
 /** What one of our users wants of a room that other servers must help with. */
@@ -73,8 +74,8 @@ export class RemoteMemberships {
       const { roomId, userId } = request;
       const template = await calls.makeKnock(server, roomId, userId, VERSIONS);
       const { event, rules } = await this.#build(server, template, request, 'knock');
-      const state = await calls.sendKnock(server, roomId, event.eventId, event.exactPdu);
-      await this.#outOfBand.put(rules, event, 'knock', { key: 'knock_room_state', events: state });
+      const events = stripAll(await calls.sendKnock(server, roomId, event.eventId, event.exactPdu));
+      await this.#outOfBand.put(rules, event, 'knock', { key: 'knock_room_state', events });
       return event.eventId;
     });
   }
