@@ -114,15 +114,14 @@ export class MissingEvents {
     const wanted = [...ids.pduIds, ...ids.authChainIds];
     const known = await this.#deps.database.read((tx) => nidsOf(tx, wanted));
     const missing = wanted.filter((id) => !known.has(id));
-    let pdus: readonly JsonObject[] = [];
-    if (missing.length > Math.min(SINGLE_EVENTS_MAX, wanted.length / 4)) {
+    const isFew = missing.length <= Math.min(SINGLE_EVENTS_MAX, wanted.length / 4);
+    const singles = isFew ? await Promise.all(missing.map((id) => this.#try(() => calls.event(server, id)))) : [];
+    let pdus: readonly JsonObject[] = singles.filter((pdu) => pdu !== undefined);
+    if (pdus.length < missing.length) {
       const whole = await this.#try(() => calls.state(server, room.roomId, eventId, wanted.length));
       // What we have by chance of a state is not that state.
       if (whole === undefined) return undefined;
       pdus = [...whole.state, ...whole.authChain];
-    } else {
-      const fetched = await Promise.all(missing.map((id) => this.#try(() => calls.event(server, id))));
-      pdus = fetched.filter((pdu) => pdu !== undefined);
     }
     await keepOutliers(this.#deps, room, pdus);
     return this.#stateOf(room, ids.pduIds);
