@@ -106,6 +106,7 @@ const TESTED_IN: Readonly<Record<string, string>> = {
   'ss content_repository': 'server-server/media.test.ts',
   'ss event_auth': 'server-server/closed-doors.test.ts',
   'ss events': 'server-server/closed-doors.test.ts',
+  'ss invites-v1': 'server-server/invites.test.ts',
   'ss invites-v2': 'server-server/invites.test.ts',
   'ss joins-v1': 'server-server/answers.test.ts',
   'ss joins-v2': 'server-server/two-servers.test.ts',

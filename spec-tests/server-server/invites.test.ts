@@ -101,6 +101,37 @@ describe('an invite of another server', () => {
     assert.equal((await invites())[roomId], undefined);
   });
 
+  it('is answered in the old form on the old path', async () => {
+    const roomId = room();
+    const event = peer.make(
+      {
+        eventId: parseEventId(`$old:${peer.name}`) ?? assert.fail(),
+        type: 'm.room.member',
+        roomId: parseRoomId(roomId) ?? assert.fail(),
+        sender: parseUserId(`@mallory:${peer.name}`) ?? assert.fail(),
+        stateKey: alice.userId,
+        content: { membership: 'invite' },
+        originServerTs: Date.now(),
+        depth: 9,
+        prevEvents: [],
+        authEvents: [],
+      },
+      '1',
+    );
+    const topic = { type: 'm.room.topic', state_key: '', sender: event.sender, content: { topic: 'Of old' } };
+    const target = `/_matrix/federation/v1/invite/${e(roomId)}/${e(event.eventId)}`;
+    const { status, body, bytes } = await peer.request('PUT', target, {
+      ...event.pdu,
+      unsigned: { invite_room_state: [topic] },
+    });
+    assert.equal(status, 200, bytes.toString());
+    assert.equal(body[0], 200);
+    const [one] = net.servers;
+    assert.deepEqual(new Set(Object.keys(body[1].event.signatures)), new Set([peer.name, one.name]));
+    const shown = (await invites())[roomId]?.invite_state.events ?? [];
+    assert.deepEqual(new Set(shown.map(({ type }) => type)), new Set(['m.room.topic', 'm.room.member']));
+  });
+
   it('is taken back by the server that sent it, and by nobody else', async () => {
     const roomId = room();
     assert.equal((await invite(roomId, member(roomId))).status, 200);

@@ -88,9 +88,15 @@ export class Destination {
     this.#start();
   }
 
-  /** Adds an ephemeral event; one with the same key that waits is replaced. What isn't `lasting` goes when the server can't be reached. */
+  /**
+   * Adds an ephemeral event; one with the same key that waits is replaced. What isn't `lasting` goes when the server can't be
+   * reached, or too much waits; what is goes into the database then.
+   */
   addEdu(key: string, edu: JsonObject, isLasting: boolean): void {
-    if (this.#edus.size >= QUEUE_EDUS_MAX) return;
+    if (this.#edus.size >= QUEUE_EDUS_MAX && !this.#edus.has(key)) {
+      if (!isLasting) return;
+      this.#keepEdus().catch((error: unknown) => this.#port.failed(this.#name, error));
+    }
     this.#edus.set(key, { edu, isLasting });
     this.#start();
   }

@@ -113,6 +113,8 @@ export class Invites {
     if (serverNameOf(target) !== serverName) throw invalidParam('The invited user is not of this server');
     if (serverNameOf(event.sender) !== origin) throw invalidParam('The sender is not of your server');
     const room = await hotRooms.find(roomId);
+    // What we sign depends on the version: by another one it would be another event.
+    if (room !== undefined && room.rules.id !== rules.id) throw invalidParam(`The room has version ${room.rules.id}`);
     if (room?.isResident(serverName) === true) await this.#assertAllowed(roomId, origin);
     const [verified] = await verifyAll(this.#deps, [event]);
     if (verified === undefined) throw invalidParam('The signature is not valid');
