@@ -72,6 +72,23 @@ forEachDatabase((_, open) => {
     assert.equal(asked.length, 4);
   });
 
+  it('asks a server that could not be reached again as soon as it asks something itself', async () => {
+    let isThere = false;
+    const answer = () => (isThere ? published(START + HOUR_MS) : undefined);
+    const { ring, asked, state } = ringOn(await open(federationMigrations), answer);
+    assert.equal(await ring.findForRequest(them, key.keyId), undefined);
+    isThere = true;
+    assert.equal(await ring.findForRequest(them, key.keyId), undefined, 'not at once');
+    state.now += 1_500;
+    assert.equal(await ring.find(them, key.keyId, START), undefined, 'an old event says nothing of now');
+    assert.equal(await ring.findForRequest(them, key.keyId), key.publicKey);
+    assert.equal(await ring.findForRequest(them, second.keyId), undefined);
+    const count = asked.length;
+    state.now += 1_500;
+    assert.equal(await ring.findForRequest(them, second.keyId), undefined);
+    assert.equal(asked.length, count, 'it has just said what keys it has');
+  });
+
   it('takes from a notary what the server itself has signed, and nothing else', async () => {
     let keys: JsonObject = signJson({ ...published(START + HOUR_MS), signatures: {} }, notary, own);
     const answer = ({ destination }: FederationRequest) =>

@@ -25,11 +25,15 @@ interface KnownServer {
   readonly json: string | undefined;
   /** When the server was last asked, with success or not. */
   readonly askedTs: number;
+  /** Whether it gave its keys then. */
+  readonly hasAnswered: boolean;
 }
 
 const SERVERS_MAX = 10_000;
 /** A server that gave no good key is not asked again sooner. */
 const ASK_AGAIN_MS = 60_000;
+/** Unless it couldn't be reached then and asks us something now: so it is there again. */
+const TRY_AGAIN_MS = 1_000;
 const FETCH_TIMEOUT_MS = 10_000;
 const KEY_OBJECT_BYTES_MAX = 512 * 1024;
 const FETCHES_AT_ONCE_MAX = 20;
@@ -49,21 +53,26 @@ export class KeyRing {
    * none that was valid then. `signedTs` undefined: whenever it was (room versions before 5).
    * Spec: rooms/v5/#signing-key-validity-period
    */
-  async find(server: ServerName, keyId: KeyId, signedTs: number | undefined): Promise<string | undefined> {
+  find(server: ServerName, keyId: KeyId, signedTs: number | undefined): Promise<string | undefined> {
+    return this.#find(server, keyId, signedTs, ASK_AGAIN_MS);
+  }
+
+  /** The key by which a request of now is signed. */
+  async findForRequest(server: ServerName, keyId: KeyId): Promise<string | undefined> {
+    const publicKey = await this.#find(server, keyId, this.#deps.clock.now(), TRY_AGAIN_MS);
+    return this.#known.get(server)?.keys.get(keyId)?.isOld === true ? undefined : publicKey;
+  }
+
+  /** `tryAgainMs`: how soon to ask again a server that couldn't be reached. */
+  async #find(server: ServerName, keyId: KeyId, signedTs: number | undefined, tryAgainMs: number) {
     if (server === this.#deps.serverName) return this.#deps.own.find(keyId);
     const isGood = (key: ServerKey | undefined) => {
       return key !== undefined && (signedTs === undefined || key.validUntilTs >= signedTs);
     };
     let known = this.#known.get(server) ?? (await this.#load(server));
-    if (!isGood(known.keys.get(keyId))) known = await this.#refresh(server, known);
+    if (!isGood(known.keys.get(keyId))) known = await this.#refresh(server, known, tryAgainMs);
     const key = known.keys.get(keyId);
     return isGood(key) ? key?.publicKey : undefined;
-  }
-
-  /** The key by which a request of now is signed. */
-  async findForRequest(server: ServerName, keyId: KeyId): Promise<string | undefined> {
-    const publicKey = await this.find(server, keyId, this.#deps.clock.now());
-    return this.#known.get(server)?.keys.get(keyId)?.isOld === true ? undefined : publicKey;
   }
 
   /** Makes sure that keys of these servers are there as far as they can be had, many at once. */
@@ -98,7 +107,7 @@ export class KeyRing {
       keys.set(keyId, { keyId, publicKey: row.public_key, validUntilTs: row.valid_until_ts, isOld: row.is_old === 1 });
       if (latest === undefined || row.fetched_ts > latest.fetched_ts) latest = row;
     }
-    const known = { keys, json: latest?.json, askedTs: 0 };
+    const known = { keys, json: latest?.json, askedTs: 0, hasAnswered: true };
     return this.#known.get(server) ?? this.#keep(server, known);
   }
 
@@ -108,8 +117,9 @@ export class KeyRing {
   }
 
   /** Asks the server, once for all who wait for it, and not again and again. */
-  async #refresh(server: ServerName, known: KnownServer): Promise<KnownServer> {
-    if (this.#deps.clock.now() - known.askedTs < ASK_AGAIN_MS) return known;
+  async #refresh(server: ServerName, known: KnownServer, tryAgainMs = ASK_AGAIN_MS): Promise<KnownServer> {
+    const againMs = known.hasAnswered ? ASK_AGAIN_MS : tryAgainMs;
+    if (this.#deps.clock.now() - known.askedTs < againMs) return known;
     let running = this.#running.get(server);
     if (running === undefined) {
       running = this.#fetch(server, known).finally(() => this.#running.delete(server));
@@ -122,7 +132,7 @@ export class KeyRing {
     const { clock, database } = this.#deps;
     const now = clock.now();
     const found = (await this.#ask(server, now)) ?? (await this.#askNotaries(server, now));
-    if (found === undefined) return this.#keep(server, { ...known, askedTs: now });
+    if (found === undefined) return this.#keep(server, { ...known, askedTs: now, hasAnswered: false });
     const json = JSON.stringify(found.object);
     const keys = new Map(known.keys);
     for (const key of found.keys) keys.set(key.keyId, key);
@@ -136,7 +146,7 @@ export class KeyRing {
       json,
     }));
     await database.write('main', (tx) => putServerKeys(tx, rows));
-    return this.#keep(server, { keys, json, askedTs: now });
+    return this.#keep(server, { keys, json, askedTs: now, hasAnswered: true });
   }
 
   async #ask(server: ServerName, nowTs: number) {
