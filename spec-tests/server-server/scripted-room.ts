@@ -66,6 +66,7 @@ export class ScriptedRoom {
       const [event] = this.#events([idIn(url)]);
       return event === undefined ? undefined : { auth_chain: this.#chainOf([event]).map(pduOf) };
     });
+    handlers.delete(`${V1}/event/`);
     if (lies.idsOnly === true) return;
     handlers.set(`${V1}/event/`, ({ url = '' }) => {
       const [event] = this.#events([idIn(url)]);
