@@ -122,6 +122,44 @@ describe('two servers', () => {
     assert.deepEqual(seen.reverse(), sent);
   });
 
+  it('shows what was redacted before or after a join as redacted when the history is fetched', async () => {
+    const roomId = await createRoom();
+    const redacted: string[] = [];
+    const redact = async (eventId: string) => {
+      const target = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(eventId)}/t`;
+      const answer = await alice.request('PUT', target, {});
+      assert.equal(answer.status, 200, answer.bytes.toString());
+      redacted.push(eventId);
+    };
+    const before = await send(alice, roomId, 'said too much');
+    const after = await send(alice, roomId, 'again');
+    await redact(before);
+    for (let index = 0; index < 20; index++) await send(alice, roomId, `later ${index}`);
+    await joinAsBob(roomId);
+    await redact(after);
+    await send(alice, roomId, 'news');
+    await eventually(
+      () => texts(bob, roomId),
+      (all) => all.includes('news'),
+    );
+    const shown = await eventually(
+      async () => {
+        const page = await bob.request(
+          'GET',
+          `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=100`,
+        );
+        const events: { event_id: string; content: object; unsigned?: { redacted_because?: object } }[] =
+          page.body.chunk;
+        return events.filter(({ event_id }) => redacted.includes(event_id));
+      },
+      (events) => events.length === 2,
+    );
+    for (const { content, unsigned } of shown) {
+      assert.deepEqual(content, {});
+      assert.notEqual(unsigned?.redacted_because, undefined);
+    }
+  });
+
   it('brings both servers to the same state after they wrote at the same time', async () => {
     const roomId = await createRoom({ room_version: '11' });
     await joinAsBob(roomId);

@@ -1,13 +1,15 @@
 import { checkAuth } from '../../protocol/auth/index.ts';
 import type { Event } from '../../protocol/event/index.ts';
 import type { EventId, RoomId, ServerName } from '../../protocol/ids/index.ts';
-import { fillGap, firstPositionIn, insertGap, insertOrPlace, listGapsUpTo } from '../store/graph-rows.ts';
-import { insertRelation, StoredEvent, UNREAD } from '../store/index.ts';
+import type { WriteTx } from '../../storage/index.ts';
+import { fillGap, firstPositionIn, insertGap, insertOrPlace, listGapsUpTo, redactionsOf } from '../store/graph-rows.ts';
+import { insertRedaction, insertRelation, StoredEvent, UNREAD } from '../store/index.ts';
 import { consequencesOf } from '../write/consequences.ts';
 import type { HotRoom } from '../write/hot-room.ts';
 import type { StateAt } from '../write/pending.ts';
 import { writeState } from '../write/persist.ts';
 import type { ReceiveDeps, RoomFacts } from './deps.ts';
+import { redactLate } from './late-redactions.ts';
 import { MissingEvents } from './missing-events.ts';
 import { inOrder, outlierRow, tryParse, verifyAll } from './outliers.ts';
 import { RoomQueues } from './room-queues.ts';
@@ -92,12 +94,23 @@ export class Backfill {
     const byDepth = [...fresh.values()].sort((a, b) => a.depth - b.depth || a.originServerTs - b.originServerTs);
     const oldestFirst = inOrder(byDepth, (event) => event.prevEvents);
     const top = await database.read((tx) => firstPositionIn(tx, room.roomNid));
-    let count = 0;
+    const done: Event[] = [];
     for (const [index, event] of oldestFirst.entries()) {
       const where = { position: top - oldestFirst.length + index, server };
-      if (await this.#placeOne(room, facts, event, where)) count++;
+      if (await this.#placeOne(room, facts, event, where)) done.push(event);
     }
-    return count;
+    await this.#redact(done);
+    return done.length;
+  }
+
+  /** What is redacted by events that we have, or that just came. */
+  async #redact(events: readonly Event[]): Promise<void> {
+    const ids = events.flatMap(({ eventId, redacts }) => (redacts === undefined ? [eventId] : [eventId, redacts]));
+    const rows = await this.#deps.database.read((tx) => redactionsOf(tx, ids));
+    for (const [target, ofTarget] of Map.groupBy(rows, (row) => row.redacts)) {
+      const nids = ofTarget.map((row) => row.event_nid);
+      await redactLate(this.#deps, target, nids);
+    }
   }
 
   async #placeOne(
@@ -156,6 +169,7 @@ export class Backfill {
       const nid = await insertOrPlace(tx, row);
       await fillGap(tx, roomNid, event.eventId);
       if (place.isAllowed) for (const missing of place.missing) await insertGap(tx, roomNid, missing, nid);
+      if (place.isAllowed && event.redacts !== undefined) await noteRedaction(tx, event.redacts, nid);
       if (place.isAllowed && relation !== undefined) {
         await insertRelation(tx, {
           event_nid: nid,
@@ -185,6 +199,12 @@ export class Backfill {
       tx.onCommit(() => this.#deps.reader.add(stored));
     });
   }
+}
+
+/** Notes what an event redacts, if that isn't noted from when it was refused. */
+async function noteRedaction(tx: WriteTx, redacts: EventId, nid: number): Promise<void> {
+  const known = await redactionsOf(tx, [redacts]);
+  if (!known.some((row) => row.event_nid === nid)) await insertRedaction(tx, redacts, nid);
 }
 
 /**
