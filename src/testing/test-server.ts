@@ -1,6 +1,6 @@
 /** A throw-away homeserver for tests, driven over HTTP: by default a process of its own, which can be killed. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { createHmac, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -229,13 +229,28 @@ async function postgresSection(cleanUp: AsyncDisposableStack): Promise<ConfigInp
   };
 }
 
+/** Below the ports that the system gives to outgoing connections: those of other tests would take one meanwhile. */
+const PORTS_FROM = 10_000;
+const PORTS_TO = 32_000;
+const TRIES_MAX = 50;
+
 /** A port that was free a moment ago; it must be known beforehand, since a restarted server listens on it again. */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const port = randomInt(PORTS_FROM, PORTS_TO);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no free port');
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const probe = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(probe, 'listening');
+  } catch {
+    return false;
+  }
   probe.close();
   await once(probe, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no free port');
-  return address.port;
+  return true;
 }
