@@ -49,7 +49,11 @@ export function toClientError(error: unknown): unknown {
   if (error.status === 429) return limitExceeded(retryMsOf(error));
   if (error.status === 404) return new MatrixError('M_NOT_FOUND', reason);
   if (error.status === 403) return new MatrixError('M_FORBIDDEN', reason);
-  if (error.errcode === 'M_INCOMPATIBLE_ROOM_VERSION') return new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', reason);
+  if (error.errcode === 'M_INCOMPATIBLE_ROOM_VERSION') {
+    const version = isJsonObject(error.body) ? readString(error.body, 'room_version') : undefined;
+    const fields = version === undefined ? {} : { room_version: version };
+    return new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', reason, { fields });
+  }
   if (error.errcode === 'M_UNABLE_TO_AUTHORISE_JOIN') return new MatrixError('M_UNABLE_TO_AUTHORISE_JOIN', reason);
   return new MatrixError('M_UNKNOWN', reason, { status: 502 });
 }
