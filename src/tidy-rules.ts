@@ -8,8 +8,8 @@ export interface SourceText {
 
 /** Lowest first: a part imports only from parts below it. Parts on one line are of one height and may not meet. */
 export const LAYERS: readonly (readonly string[])[] = [
-  ['protocol', 'clock', 'keyed-locks', 'lru'],
-  ['config'],
+  ['protocol', 'address-policy', 'clock', 'keyed-locks', 'lru'],
+  ['config', 'slots'],
   ['telemetry'],
   ['storage'],
   ['streams'],
@@ -37,7 +37,9 @@ export const LAYERS: readonly (readonly string[])[] = [
 const GROUND = new Set([
   'protocol',
   'clock',
+  'address-policy',
   'keyed-locks',
+  'slots',
   'lru',
   'config',
   'telemetry',

@@ -7,12 +7,12 @@ import { performance } from 'node:perf_hooks';
 import type { Clock } from '../clock.ts';
 import { forbidden, MatrixError, methodNotAllowed, missingToken, unrecognized } from '../protocol/errors.ts';
 import { type JsonObject, parseExactJson, parseJson, withPlainNumbers } from '../protocol/json/index.ts';
+import { Slots } from '../slots.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { BODY_TIMEOUT_MS_DEFAULT, parseBody, rawBody, readBody } from './body.ts';
 import { CORS_HEADERS, PREFLIGHT_HEADERS } from './cors.ts';
 import { bearerToken, firstOf, masquerade, queryObject } from './credentials.ts';
-import { OriginGate } from './origin-gate.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { refusalOf } from './refusal.ts';
 import type { RemoteOf } from './remote.ts';
@@ -48,7 +48,8 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #router;
   readonly #logLevel: 'trace' | 'debug' | 'info';
-  readonly #originGate = new OriginGate();
+  /** How much of this server each other server may have at a time, so that none keeps the others from being served. */
+  readonly #origins = new Slots(ORIGIN_SLOTS);
   readonly #openSignals: OpenSignals = { controllers: new Set(), byUser: new Map(), isClosing: false };
 
   constructor(options: PipelineOptions) {
@@ -122,7 +123,7 @@ export class Pipeline {
     if (route.isLongPoll) return this.#await(route, request, query);
     const { requester } = request;
     if (auth !== 'federation' || !isServer(requester)) return route.handle(request);
-    return this.#originGate.run(requester.origin, () => route.handle(request));
+    return this.#origins.run(requester.origin, () => route.handle(request));
   }
 
   /** The answer of a request that waits for news, if the one who asked may still have it when it is there. */
@@ -249,6 +250,8 @@ function isServer(requester: unknown): requester is FederationRequester {
   return typeof requester === 'object' && requester !== null && 'origin' in requester;
 }
 
+/** Of one server so many requests are worked on at once; further ones wait for their turn. */
+const ORIGIN_SLOTS = { perKeyMax: 16, waitingMax: 200, retryMs: 2_000 };
 const NO_HEADERS: readonly string[] = [];
 const NO_BYTES = Buffer.alloc(0);
 

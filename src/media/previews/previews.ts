@@ -1,22 +1,22 @@
 /** Link previews: what a page says about itself, fetched by the server, so that its readers stay unknown to it. */
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { AddressPolicy } from './address-policy.ts';
 import type { Clock } from '../../clock.ts';
 import type { Config } from '../../config/index.ts';
 import { KeyedLocks } from '../../keyed-locks.ts';
 import { forbidden, invalidParam, MatrixError } from '../../protocol/errors.ts';
 import type { ServerName } from '../../protocol/ids/index.ts';
+import { Slots } from '../../slots.ts';
 import type { Database } from '../../storage/index.ts';
 import type { Blobs } from '../blobs/blobs.ts';
 import type { StagedFile } from '../blobs/staging.ts';
 import { cleanContentType, essenceOf } from '../content-types.ts';
 import type { Intake } from '../intake.ts';
-import { Slots } from '../slots.ts';
 import { findMedia, insertMedia } from '../store/media-rows.ts';
 import { findPreview, putPreview } from '../store/preview-rows.ts';
 import type { Thumbnails } from '../thumbnails/thumbnails.ts';
 import type { Deletions } from '../tidy/deletions.ts';
-import { AddressPolicy } from './address-policy.ts';
 import { decodePage } from './charset.ts';
 import { type Fetched, GuardedFetch, RefusedAddressError, type Resolve } from './guarded-fetch.ts';
 import { readOembed } from './oembed.ts';

@@ -1,9 +1,10 @@
 /** Pictures that stand for films and music. A cover is kept like a thumbnail of the file, as large as the file's "picture". */
+
+import { Slots } from '../../slots.ts';
 import type { Database } from '../../storage/index.ts';
 import type { Blobs, LocalCopy } from '../blobs/blobs.ts';
 import { matchesType } from '../content-types.ts';
 import type { MediaItem } from '../media-item.ts';
-import { Slots } from '../slots.ts';
 import { findThumbnail, type PictureRow, putPicture, putThumbnail } from '../store/thumbnail-rows.ts';
 import { makeCover } from './ffmpeg.ts';
 import type { PictureProcesses } from './picture-processes.ts';

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { OriginGate } from './origin-gate.ts';
+import { Slots } from './slots.ts';
 
-describe('the gate of other servers', () => {
-  it('works on few requests of a server at once, on the others in turn, and on those of other servers at once', async () => {
-    const gate = new OriginGate();
+const SLOTS = { perKeyMax: 16, waitingMax: 200 };
+
+describe('slots by key', () => {
+  it('runs few things of a key at once, the others in turn, and those of other keys at once', async () => {
+    const gate = new Slots(SLOTS);
     const open = Promise.withResolvers<void>();
     let running = 0;
     let most = 0;
@@ -26,7 +28,7 @@ describe('the gate of other servers', () => {
   });
 
   it('refuses what is too much, and passes failures on', async () => {
-    const gate = new OriginGate();
+    const gate = new Slots(SLOTS);
     const open = Promise.withResolvers<void>();
     const all = Array.from({ length: 216 }, () => gate.run('busy.example', () => open.promise));
     await nextTurn();
