@@ -6,8 +6,8 @@ import type { SecureContext } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import type { Dispatcher, Pool } from 'undici';
 import { upTo } from '../lru.ts';
-import { ForbiddenAddressError, isPublicAddress, lookupPublic } from './address-policy.ts';
 import type { Target } from './discovery.ts';
+import { ForbiddenAddressError, isPublicAddress, lookupPublic } from './public-addresses.ts';
 import type { PlainAnswer } from './well-known.ts';
 
 export interface ConnectionsOptions {

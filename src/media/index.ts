@@ -43,7 +43,6 @@ import { Uploads } from './uploads.ts';
 export type { FileCheck, FileFacts, FileVerdict, IncomingFile } from './intake.ts';
 export type { FindOptions } from './library.ts';
 export type { MediaItem } from './media-item.ts';
-export { AddressPolicy } from './previews/address-policy.ts';
 export { type Fetched, GuardedFetch } from './previews/guarded-fetch.ts';
 export { MEDIA_ORDERS, type MediaOrder, USER_ORDERS } from './store/admin-rows.ts';
 export type { MediaRow } from './store/media-rows.ts';

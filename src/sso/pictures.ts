@@ -1,7 +1,8 @@
 /** The picture that a provider has of a user becomes the avatar. */
 import { Readable } from 'node:stream';
 import type { Accounts } from '../accounts/index.ts';
-import { AddressPolicy, type Fetched, GuardedFetch, type Media } from '../media/index.ts';
+import { AddressPolicy } from '../address-policy.ts';
+import { type Fetched, GuardedFetch, type Media } from '../media/index.ts';
 import type { UserId } from '../protocol/ids/index.ts';
 
 export interface PicturesDeps {

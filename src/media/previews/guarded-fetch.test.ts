@@ -3,7 +3,7 @@ import type { LookupAddress } from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { describe, it } from 'node:test';
-import { AddressPolicy } from './address-policy.ts';
+import { AddressPolicy } from '../../address-policy.ts';
 import { GuardedFetch, RefusedAddressError } from './guarded-fetch.ts';
 
 const LIMITS = { bytesMax: 1000, timeoutMs: 2000, mayCut: false, accept: '*/*' };

@@ -2,7 +2,7 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, request } from 'undici';
-import type { AddressPolicy } from './address-policy.ts';
+import type { AddressPolicy } from '../../address-policy.ts';
 
 /** Resolves a name to all its addresses. */
 export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;

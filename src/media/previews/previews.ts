@@ -1,7 +1,7 @@
 /** Link previews: what a page says about itself, fetched by the server, so that its readers stay unknown to it. */
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { AddressPolicy } from './address-policy.ts';
+import { AddressPolicy } from '../../address-policy.ts';
 import type { Clock } from '../../clock.ts';
 import type { Config } from '../../config/index.ts';
 import { KeyedLocks } from '../../keyed-locks.ts';

@@ -1,4 +1,4 @@
-/** Which network addresses the server may be sent to by strangers: link previews now, other servers' names later. */
+/** Which network addresses the server may be sent to by strangers: link previews, and the names and answers of other servers. */
 import ipaddr from 'ipaddr.js';
 
 /** Not on the public internet, or of a kind that can lead to what isn't. Registries of special-purpose addresses: RFC 6890 and successors. */
@@ -18,14 +18,19 @@ const SPECIAL_RANGES = [
   '198.18.0.0/15',
   '198.51.100.0/24',
   '203.0.113.0/24',
+  // Sinks and relays at addresses that anybody may announce (AS112, AMT).
+  '192.31.196.0/24',
+  '192.52.193.0/24',
+  '192.175.48.0/24',
   // Multicast, reserved, broadcast.
   '224.0.0.0/4',
   '240.0.0.0/4',
-  // IPv6 within 2000::/3: Teredo and other protocol assignments, documentation, 6to4.
+  // IPv6 within 2000::/3: Teredo and other protocol assignments, documentation, 6to4, AS112.
   '2001::/23',
   '2001:db8::/32',
   '2002::/16',
   '3fff::/20',
+  '2620:4f:8000::/48',
 ];
 
 /** Global unicast; all else of IPv6 is loopback, mapped, NAT64, private, link-local or multicast. */

@@ -1,17 +1,17 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import ipaddr from 'ipaddr.js';
+import { AddressPolicy } from '../address-policy.ts';
 
 /** An address that may not be connected to, since it is not on the public internet. */
 export class ForbiddenAddressError extends Error {
   override readonly name = 'ForbiddenAddressError';
 }
 
+const PUBLIC_ONLY = new AddressPolicy();
+
 /** Whether an IP address is one of the public internet; what isn't an address is not. */
 export function isPublicAddress(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false;
-  // An IPv4 address mapped into IPv6 counts as what it is.
-  return ipaddr.process(address).range() === 'unicast';
+  return PUBLIC_ONLY.isAllowed(address);
 }
 
 /**
