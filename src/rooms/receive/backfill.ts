@@ -3,7 +3,7 @@ import type { Event } from '../../protocol/event/index.ts';
 import type { EventId, RoomId, ServerName } from '../../protocol/ids/index.ts';
 import type { WriteTx } from '../../storage/index.ts';
 import { fillGap, firstPositionIn, insertGap, insertOrPlace, listGapsUpTo, redactionsOf } from '../store/graph-rows.ts';
-import { insertRedaction, insertRelation, StoredEvent, UNREAD } from '../store/index.ts';
+import { insertRedaction, insertRelationOf, StoredEvent, UNREAD } from '../store/index.ts';
 import { consequencesOf } from '../write/consequences.ts';
 import type { HotRoom } from '../write/hot-room.ts';
 import type { StateAt } from '../write/pending.ts';
@@ -171,17 +171,7 @@ export class Backfill {
       if (place.isAllowed) for (const missing of place.missing) await insertGap(tx, roomNid, missing, nid);
       if (place.isAllowed && event.redacts !== undefined) await noteRedaction(tx, event.redacts, nid);
       if (place.isAllowed && relation !== undefined) {
-        await insertRelation(tx, {
-          event_nid: nid,
-          room_nid: roomNid,
-          relates_to: relation.relatesTo,
-          rel_type: relation.relType,
-          key: relation.key,
-          sender: event.sender,
-          type: event.type,
-          position: place.position,
-          origin_server_ts: event.originServerTs,
-        });
+        await insertRelationOf(tx, { event, nid, roomNid, position: place.position }, relation);
       }
       const stored = new StoredEvent({
         nid,

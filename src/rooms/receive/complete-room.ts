@@ -11,7 +11,7 @@ import {
   completePartialRoom,
   deleteMembership,
   insertExtremity,
-  insertRelation,
+  insertRelationOf,
   listMembers,
   type MembershipRow,
   putMembership,
@@ -135,17 +135,7 @@ async function writeVerdict(tx: WriteTx, { roomNid }: HotRoom, judged: Rejudged)
   await putVerdict(tx, { ...verdict, position });
   const relation = relationOf(event);
   if (relation === undefined) return;
-  await insertRelation(tx, {
-    event_nid: nid,
-    room_nid: roomNid,
-    relates_to: relation.relatesTo,
-    rel_type: relation.relType,
-    key: relation.key,
-    sender: event.sender,
-    type: event.type,
-    position,
-    origin_server_ts: event.originServerTs,
-  });
+  await insertRelationOf(tx, { event, nid, roomNid, position }, relation);
 }
 
 /** What is other than was known: users who aren't members by the whole state, or by another event. */

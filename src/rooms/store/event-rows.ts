@@ -1,3 +1,4 @@
+import type { Event, Relation } from '../../protocol/event/index.ts';
 import { type EventId, parseUserId, type UserId } from '../../protocol/ids/index.ts';
 import { compiledOnce } from '../../storage/compiled-once.ts';
 import type { ReadTx, WriteTx } from '../../storage/types.ts';
@@ -51,6 +52,28 @@ export async function insertRedaction(tx: WriteTx, redacts: EventId, eventNid: n
 /** Notes what an event relates to. */
 export async function insertRelation(tx: WriteTx, row: RelationsTable): Promise<void> {
   await tx.run(insertRelationRow, row);
+}
+
+/** Notes the relation that an event with its place in a room has. */
+export async function insertRelationOf(
+  tx: WriteTx,
+  {
+    event,
+    ...place
+  }: { readonly event: Event; readonly nid: number; readonly roomNid: number; readonly position: number },
+  { relatesTo, relType, key }: Relation,
+): Promise<void> {
+  await insertRelation(tx, {
+    event_nid: place.nid,
+    room_nid: place.roomNid,
+    relates_to: relatesTo,
+    rel_type: relType,
+    key,
+    sender: event.sender,
+    type: event.type,
+    position: place.position,
+    origin_server_ts: event.originServerTs,
+  });
 }
 
 /** Whether `sender` has annotated the event with this type and key. */

@@ -14,6 +14,7 @@ export {
   insertNotification,
   insertRedaction,
   insertRelation,
+  insertRelationOf,
   insertTransaction,
   lastPositionIn,
   listExtremities,

@@ -13,7 +13,7 @@ import {
   insertExtremity,
   insertNotification,
   insertRedaction,
-  insertRelation,
+  insertRelationOf,
   insertTransaction,
   moveExtremity,
   putSticky,
@@ -186,17 +186,7 @@ async function persistConsequences(
     await persistMember(tx, deps, roomNid, member, { nid, position, sender: event.sender });
   }
   if (relation !== undefined) {
-    await insertRelation(tx, {
-      event_nid: nid,
-      room_nid: roomNid,
-      relates_to: relation.relatesTo,
-      rel_type: relation.relType,
-      key: relation.key,
-      sender: event.sender,
-      type: event.type,
-      position,
-      origin_server_ts: event.originServerTs,
-    });
+    await insertRelationOf(tx, { event, nid, roomNid, position }, relation);
   }
   if (redaction !== undefined) {
     const { target, redacted } = redaction;
