@@ -36,6 +36,14 @@ export interface StateIds {
   readonly authChainIds: readonly EventId[];
 }
 
+/** Which stretch of a room's graph is asked for. Spec: server-server-api/#post_matrixfederationv1get_missing_eventsroomid */
+export interface MissingEventsRequest {
+  readonly earliest: readonly EventId[];
+  readonly latest: readonly EventId[];
+  readonly limit: number;
+  readonly minDepth: number;
+}
+
 const V1 = '/_matrix/federation/v1';
 const V2 = '/_matrix/federation/v2';
 const MAKE_TIMEOUT_MS = 20_000;
@@ -154,16 +162,7 @@ export class FederationCalls {
   }
 
   /** The events between what we have (`earliest`) and `latest`, oldest first. */
-  async missingEvents(
-    server: ServerName,
-    roomId: RoomId,
-    asked: {
-      readonly earliest: readonly EventId[];
-      readonly latest: readonly EventId[];
-      readonly limit: number;
-      readonly minDepth: number;
-    },
-  ): Promise<readonly JsonObject[]> {
+  async missingEvents(server: ServerName, roomId: RoomId, asked: MissingEventsRequest): Promise<readonly JsonObject[]> {
     const answer = await this.client.request({
       destination: server,
       method: 'POST',

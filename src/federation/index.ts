@@ -1,7 +1,7 @@
 /** Federation: the way to other servers and back. What the servers say to each other is in rooms, delivery and server-api. */
 
 export type { Backoff } from './backoff.ts';
-export type { FederationCalls, JoinedRoom, MembershipTemplate, StateIds } from './calls.ts';
+export type { FederationCalls, JoinedRoom, MembershipTemplate, MissingEventsRequest, StateIds } from './calls.ts';
 export type { StreamedAnswer } from './connections.ts';
 export { RefusedError, toClientError, UnreachableError } from './errors.ts';
 export type { EventSignatures } from './event-signatures.ts';

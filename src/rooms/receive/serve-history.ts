@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { MissingEventsRequest } from '../../federation/index.ts';
 import { upTo } from '../../lru.ts';
 import { forbidden, notFound } from '../../protocol/errors.ts';
 import { type Event, redactEvent } from '../../protocol/event/index.ts';
@@ -100,16 +101,7 @@ export class ServeHistory {
   }
 
   /** The events between two points of the graph, oldest first. @throws MatrixError 403, 404 */
-  async missingEvents(
-    origin: ServerName,
-    roomId: RoomId,
-    asked: {
-      readonly earliest: readonly EventId[];
-      readonly latest: readonly EventId[];
-      readonly limit: number;
-      readonly minDepth: number;
-    },
-  ): Promise<readonly string[]> {
+  async missingEvents(origin: ServerName, roomId: RoomId, asked: MissingEventsRequest): Promise<readonly string[]> {
     await this.#assertInRoom(origin, roomId);
     return this.#deps.database.read(async (tx) => {
       const latest = await this.#deps.reader.byIds(tx, asked.latest);
