@@ -59,16 +59,20 @@ export class PushRules {
    * ones than when they were written, as in another version of the server, clients are told.
    */
   async load(): Promise<void> {
+    const stale: { readonly userId: UserId; readonly rules: PushRuleset }[] = [];
     for (const row of await this.#database.read((tx) => listAccountDataOfType(tx, PUSH_RULES))) {
       const userId = parseUserId(row.user_id);
       if (userId === undefined) continue;
       const rules = rulesetOf(userId, row.content, this.added);
       this.#changed.set(userId, ownRules(rules));
-      if (JSON.stringify({ global: rules }) === row.content) continue;
-      await this.#database.write('main', (tx) =>
-        this.#accountData.set(tx, userId, undefined, PUSH_RULES, { global: rules }),
-      );
+      if (JSON.stringify({ global: rules }) !== row.content) stale.push({ userId, rules });
     }
+    if (stale.length === 0) return;
+    await this.#database.write('main', async (tx) => {
+      for (const { userId, rules } of stale) {
+        await this.#accountData.set(tx, userId, undefined, PUSH_RULES, { global: rules });
+      }
+    });
   }
 
   /** All rules of a user. No query. */
